@@ -1,0 +1,48 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Exclusivity is still checked by the compiler; only the run-time bookkeeping is off, in the modules whose
+// loops run once per event. Preconditions stay: -Ounchecked is never used (see docs/DECISIONS.md).
+let hot: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
+let package = Package(
+  name: "millrace",
+  products: [
+    .executable(name: "millrace", targets: ["millrace"])
+  ],
+  targets: [
+    // C libraries, each mentioned by one Swift module only.
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+    .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+
+    .target(name: "Basics", swiftSettings: hot),
+    .target(name: "Settings", dependencies: ["Basics", "CYAML"]),
+    .target(name: "Events", dependencies: ["Basics", "CSimdJSON"], swiftSettings: hot),
+    .target(name: "Logs", dependencies: ["Basics", "CZstd", "CZlib"], swiftSettings: hot),
+    .target(name: "Stores", dependencies: ["Basics", "CRocksDB"], swiftSettings: hot),
+    .target(name: "Dataflow", dependencies: ["Basics", "Settings", "Events", "Stores"], swiftSettings: hot),
+    .target(
+      name: "Runtime", dependencies: ["Basics", "Settings", "Events", "Logs", "Stores", "Dataflow"],
+      swiftSettings: hot),
+    .target(name: "Service", dependencies: ["Basics", "Settings", "Dataflow", "Runtime", "CMicroHTTPD"]),
+    .target(name: "Workload", dependencies: ["Basics"], swiftSettings: hot),
+    .executableTarget(
+      name: "millrace",
+      dependencies: ["Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload"]),
+
+    .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings", "Dataflow", "Basics"]),
+    .testTarget(name: "EventsTests", dependencies: ["Events", "Basics"]),
+    .testTarget(name: "LogsTests", dependencies: ["Logs", "Basics"]),
+    .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "Events", "Stores", "Basics"]),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
+    .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)
