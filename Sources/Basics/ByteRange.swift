@@ -1,5 +1,5 @@
 /// One record inside a contiguous buffer.
-public struct ByteRange: Equatable, Sendable {
+public struct ByteRange: Equatable, Sendable, BitwiseCopyable {
   /// Where the record's bytes start in the buffer.
   public var offset: UInt32
   /// How many of its bytes the buffer holds.
@@ -16,7 +16,7 @@ public struct ByteRange: Equatable, Sendable {
 }
 
 /// 128 bits that stand for a user or for one event of a user. Compared and sorted as one unsigned number.
-public struct Key128: Hashable, Sendable, Comparable {
+public struct Key128: Hashable, Sendable, Comparable, BitwiseCopyable {
   public var high: UInt64
   public var low: UInt64
 

@@ -1,0 +1,217 @@
+import Basics
+import Events
+import Stores
+
+/// Everything one topology does with one partition: judge -> dedup -> sessions -> views, over one store.
+///
+/// It takes decoded batches in log order and never learns where a batch or a commit ends: results are a function of the
+/// records alone. Owned by one thread at a time.
+public final class Chain {
+  private let plan: Plan
+  private let store: Store
+  private let hasStamps: Bool
+  private let horizon: Int64
+  private let budget: Int
+
+  private var meta = ChainMeta()
+  public private(set) var ledger: Ledger
+
+  private let clock: BucketClock
+  private let identifiers: Deduplicator
+  // These hold dictionary codes, so they live and die together: see `renew`.
+  private var memory: CodedMemory
+
+  private var batchNumber: UInt32 = 0
+  private var scratch = BatchScratch()
+  private var recordScratch = UserRecord.Scratch()
+  private var key = ByteWriter()
+  private var value = ByteWriter(capacity: 4_096)
+  private var newUsers = ByteWriter(capacity: 4_096)
+
+  /// - `bytes`: what ids, users, texts and open cells may take in memory.
+  /// - `hasStamps`: false for files, in which nothing is late, in the future, forgotten or expired.
+  public init(plan: Plan, store: Store, hasStamps: Bool, bytes: Int) throws(Failure) {
+    self.plan = plan
+    self.store = store
+    self.hasStamps = hasStamps
+    horizon = plan.topology.source.horizonMilliseconds
+    budget = bytes
+    clock = try BucketClock(timezone: plan.topology.timezone)
+    if let stored = try store.get(KeyLayout.meta) {
+      meta = try stored.span.withUnsafeBytes { (bytes) throws(Failure) in try ChainMeta(from: bytes) }
+    }
+    ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: plan.projection.columns.count)
+    identifiers = try Deduplicator(
+      store: store, keptHours: Identifier.keptHours(horizonMilliseconds: horizon), expires: hasStamps, bytes: bytes / 2,
+      meta: meta.identifiers)
+    memory = CodedMemory(plan: plan, clock: clock)
+  }
+
+  /// M, the newest append stamp; nil before the first record and in logs without stamps.
+  public var newestStamp: Int64? { meta.newestStamp == .min ? nil : meta.newestStamp }
+
+  /// Bytes in memory now.
+  public var byteCount: Int { identifiers.byteCount + memory.byteCount }
+
+  /// Memory is over its share, and only a commit can release it.
+  public var wantsCommit: Bool { memory.byteCount > budget * 3 / 4 }
+
+  /// Reads all the batch will touch that is not in memory: users, and ids that a filter cannot rule out.
+  public func prefetch(_ batch: EventBatch) throws(Failure) {
+    batchNumber &+= 1
+    scratch.reserve(batch.count, columns: plan.projection.columns.count)
+    scratch.candidateCount = 0
+    for row in 0..<batch.count where batch.status[row] == 0 {
+      scratch.candidates[scratch.candidateCount] = Int32(row)
+      scratch.candidateCount += 1
+    }
+    try memory.fetchUsers(batch.userKey, &scratch, from: store, batch: batchNumber)
+    try identifiers.prefetch(batch.eventKey, rows: scratch.candidates, count: scratch.candidateCount)
+  }
+
+  /// Judges and counts the batch, in log order, over memory only. `stamps` are the records' append stamps in milliseconds.
+  ///
+  /// Afterwards `batch.status` holds each record's `Verdict`.
+  public func apply(_ batch: EventBatch, stamps: UnsafePointer<Int64>) {
+    judge(batch, stamps)
+    guard scratch.selectedCount > 0 else { return }
+    for column in plan.projection.columns.indices where plan.projection.columns[column].kind == .text {
+      let texts = batch.texts(column)
+      let codes = scratch.texts[column]
+      for index in 0..<scratch.selectedCount {
+        let row = Int(scratch.selection[index])
+        codes[row] = memory.dictionary.intern(texts[row])
+      }
+    }
+    memory.apply(
+      Rows(
+        selection: scratch.selection, selected: scratch.selectedCount, time: scratch.time, user: scratch.user, weight: nil,
+        texts: scratch.texts,
+        numbers: plan.projection.columns.indices.map { column in
+          plan.projection.columns[column].kind == .text ? scratch.noNumbers : batch.numbers(column)
+        }),
+      ids: batch.eventID, slots: scratch.slots, eventType: plan.eventType.map { scratch.texts[$0] })
+  }
+
+  /// Puts all that changed since the last commit into the transaction, which the caller completes and writes.
+  public func commit(into transaction: Transaction) throws(Failure) {
+    let newest = newestStamp
+    forget()
+    for index in memory.dirty {
+      let slot = Int(index)
+      key.clear()
+      KeyLayout.user(memory.users.slots[slot].key, into: &key)
+      value.clear()
+      UserRecord.encode(memory.users.slots[slot], memory.users, memory.dictionary, &recordScratch, into: &value)
+      transaction.put(key.bytes, value.bytes)
+      memory.users.slots[slot].isDirty = false
+    }
+    memory.dirty.removeAll(keepingCapacity: true)
+    try putNewUsers(into: transaction)
+    memory.flush(newest: newest, into: transaction)
+    try identifiers.commit(into: transaction, hour: hour, key: &key, value: &value)
+    meta.identifiers = identifiers.meta
+    value.clear()
+    meta.encode(into: &value)
+    transaction.put(KeyLayout.meta, value.bytes)
+    value.clear()
+    ledger.encode(into: &value)
+    transaction.put(KeyLayout.ledger, value.bytes)
+  }
+
+  /// Called after the transaction was written: nothing in memory is ahead of the store, so anything may be dropped.
+  public func committed() {
+    if memory.dictionary.byteCount > budget / 8 {
+      memory = CodedMemory(plan: plan, clock: clock)
+    } else if memory.users.byteCount > budget / 4 {
+      memory.releaseUsers(to: budget / 8)
+    }
+  }
+
+  /// Drops what memory holds beyond the store, as if the process had just started. Only right after a commit.
+  public func releaseAll() { memory = CodedMemory(plan: plan, clock: clock) }
+
+  private var hour: UInt32 {
+    meta.newestStamp <= 0 ? 0 : UInt32(truncatingIfNeeded: meta.newestStamp / Timestamp.hour)
+  }
+
+  private func judge(_ batch: EventBatch, _ stamps: UnsafePointer<Int64>) {
+    // Fetch the lines of the hash tables side by side before they are needed one by one.
+    var touched: UInt64 = 0
+    for index in 0..<scratch.candidateCount { touched &+= identifiers.touch(batch.eventKey[Int(scratch.candidates[index])]) }
+    withExtendedLifetime(touched) {}
+
+    var selected = 0
+    for row in 0..<batch.count {
+      if hasStamps, stamps[row] > meta.newestStamp { meta.newestStamp = stamps[row] }
+      guard batch.status[row] == 0 else {
+        ledger.quarantined[Int(batch.status[row])] += 1
+        continue
+      }
+      var time = batch.time[row]
+      if hasStamps {
+        if time > meta.newestStamp + 24 * Timestamp.hour {
+          batch.status[row] = Rejection.future.rawValue
+          ledger.quarantined[Int(Rejection.future.rawValue)] += 1
+          continue
+        }
+        time = min(time, meta.newestStamp)
+        if meta.newestStamp - time > horizon {
+          batch.status[row] = Verdict.late
+          ledger.late += 1
+          continue
+        }
+      }
+      switch identifiers.judge(batch.eventKey[row], hour: hour, check: batch.check[row]) {
+      case .new: break
+      case .collision:
+        ledger.collisions += 1
+        fallthrough
+      case .duplicate:
+        batch.status[row] = Verdict.duplicate
+        ledger.duplicates += 1
+        continue
+      }
+      ledger.counted += 1
+      meta.newestTime = max(meta.newestTime, time)
+      scratch.time[row] = time
+      scratch.user[row] = userNumber(Int(scratch.slots[row]), batch, row)
+      scratch.selection[selected] = Int32(row)
+      selected += 1
+    }
+    scratch.selectedCount = selected
+    for column in plan.projection.columns.indices { ledger.unusableValues[column] += batch.unusable(column) }
+  }
+
+  /// The user's number, given at the first counted event; marks the user as changed.
+  @inline(__always) private func userNumber(_ slot: Int, _ batch: EventBatch, _ row: Int) -> UInt32 {
+    let user = memory.users.slots + slot
+    if !user.pointee.isDirty {
+      user.pointee.isDirty = true
+      memory.dirty.append(Int32(slot))
+    }
+    if user.pointee.number == UserTable.noNumber {
+      user.pointee.number = meta.nextUser
+      meta.nextUser += 1
+      newUsers.fixed32(user.pointee.number)
+      newUsers.text(batch.user[row].bytes)
+    }
+    return user.pointee.number
+  }
+
+  private func putNewUsers(into transaction: Transaction) throws(Failure) {
+    var reader = ByteReader(newUsers.bytes, "new users")
+    while !reader.isAtEnd {
+      KeyLayout.userText(try reader.fixed32(), into: &key)
+      transaction.put(key.bytes, try reader.text())
+    }
+    newUsers.clear()
+  }
+
+  /// Releases what no event within the horizon can reach any more. It must not show in any result.
+  private func forget() {
+    guard let newest = newestStamp else { return }
+    let oldest = newest - horizon
+    for index in memory.dirty { memory.forget(Int(index), oldest: oldest, gap: plan.topology.gapMilliseconds) }
+  }
+}

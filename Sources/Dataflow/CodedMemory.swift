@@ -1,0 +1,99 @@
+import Basics
+import Events
+import Stores
+
+/// All of a chain's memory that refers to texts by code: the dictionary, users, and the views' open cells. It is dropped as
+/// a whole when the dictionary is over its budget, right after a commit, and fills again from the store.
+final class CodedMemory {
+  let dictionary = TextDictionary()
+  let users: UserTable
+  private let sessions: Sessionizer?
+  private var rollups: [RollupView] = []
+  private var funnels: [FunnelView] = []
+  /// Slots of users changed since the last commit.
+  var dirty: [Int32] = []
+
+  private var lookups = LookupBuffer()
+
+  init(plan: Plan, clock: BucketClock) {
+    let layout = SessionLayout(texts: plan.sessions.texts.count, numbers: plan.sessions.numbers.count)
+    users = UserTable(layout: layout, laneCount: plan.laneCount)
+    for view in plan.views {
+      switch view {
+      case .rollup(let rollup, let table):
+        rollups.append(RollupView(rollup, table: table, clock: clock, dictionary: dictionary))
+      case .funnel(let funnel, let table):
+        funnels.append(FunnelView(funnel, table: table, clock: clock, users: users, dictionary: dictionary))
+      }
+    }
+    // Without a view of sessions nobody would see them.
+    let wanted = rollups.contains { $0.subject == .sessions }
+    sessions =
+      wanted ? Sessionizer(gap: plan.topology.gapMilliseconds, columns: plan.sessions, users: users) : nil
+  }
+
+  var byteCount: Int {
+    dictionary.byteCount + users.byteCount + dirty.capacity * 4 + rollups.reduce(0) { $0 + $1.byteCount }
+      + funnels.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Finds or makes the slot of every candidate's user; records that are not in memory are read together.
+  func fetchUsers(
+    _ keys: UnsafePointer<Key128>, _ scratch: inout BatchScratch, from store: Store, batch: UInt32
+  ) throws(Failure) {
+    var touched: UInt32 = 0
+    for index in 0..<scratch.candidateCount { touched &+= users.touch(keys[Int(scratch.candidates[index])]) }
+    withExtendedLifetime(touched) {}
+    lookups.clear()
+    for index in 0..<scratch.candidateCount {
+      let row = Int(scratch.candidates[index])
+      var slot = users.find(keys[row])
+      if slot < 0 {
+        slot = users.add(keys[row])
+        lookups.add(keys[row], slot)
+      }
+      users.slots[Int(slot)].touched = batch
+      scratch.slots[row] = slot
+    }
+    try lookups.read(from: store) { slot, bytes throws(Failure) in
+      try UserRecord.decode(bytes, Int(slot), users, dictionary)
+    }
+  }
+
+  func apply(
+    _ rows: Rows, ids: UnsafePointer<TextRef>, slots: UnsafePointer<Int32>, eventType: UnsafePointer<UInt32>?
+  ) {
+    for rollup in rollups where rollup.subject == .events { rollup.apply(rows) }
+    if let sessions {
+      sessions.apply(rows, ids: ids, slots: slots, dictionary)
+      for rollup in rollups where rollup.subject == .sessions { rollup.apply(sessions.emitted.rows) }
+    }
+    if let eventType {
+      for funnel in funnels { funnel.apply(rows, eventType: eventType, slots: slots) }
+    }
+  }
+
+  func flush(newest: Int64?, into transaction: Transaction) {
+    for rollup in rollups { rollup.flush(newest: newest, into: transaction) }
+    for funnel in funnels { funnel.flush(newest: newest, into: transaction) }
+  }
+
+  func forget(_ slot: Int, oldest: Int64, gap: Int64) {
+    let user = users.slots + slot
+    var past = 0
+    while past < Int(user.pointee.sessionCount),
+      users.layout.end(user.pointee.sessions! + past * users.layout.stride) < oldest - gap
+    { past += 1 }
+    users.removeSessions(slot, 0..<past)
+    for funnel in funnels { funnel.forget(slot, before: oldest) }
+  }
+
+  /// Drops the users that were not used for longest until about `bytes` are left.
+  func releaseUsers(to bytes: Int) {
+    let touched = (0..<users.count).map { users.slots[$0].touched }.sorted()
+    guard !touched.isEmpty else { return }
+    let share = min(0.9, Double(bytes) / Double(max(users.byteCount, 1)))
+    let threshold = touched[min(touched.count - 1, Int(Double(touched.count) * (1 - share)))]
+    users.release { $0.touched > threshold }
+  }
+}

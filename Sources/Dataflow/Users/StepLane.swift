@@ -1,0 +1,60 @@
+/// When a user did a step, and for entries the value of `by`.
+struct StepTime: BitwiseCopyable {
+  var time: Int64
+  /// Dictionary code; 0 for steps other than the first, and when the funnel has no `by`.
+  var by: UInt32
+}
+
+/// A set of step times of one user and one step, sorted by time, then by when it came.
+///
+/// Two events of a step at the same time and with the same `by` are one: neither levels nor times between steps can tell.
+struct StepLane {
+  var steps: UnsafeMutablePointer<StepTime>?
+  var count: Int32
+  var capacity: Int32
+
+  /// The first index with time >= `time`.
+  @inline(__always) func firstIndex(atOrAfter time: Int64) -> Int {
+    // Events mostly come in order, so the end is looked at first.
+    if count == 0 || steps![Int(count) - 1].time < time { return Int(count) }
+    var low = 0
+    var high = Int(count)
+    while low < high {
+      let middle = (low + high) >> 1
+      if steps![middle].time < time { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// False when it was there already. `grown` is told how many bytes were allocated.
+  mutating func insert(_ step: StepTime, grown: inout Int) -> Bool {
+    var index = firstIndex(atOrAfter: step.time)
+    while index < Int(count), steps![index].time == step.time {
+      if steps![index].by == step.by { return false }
+      index += 1
+    }
+    if count == capacity {
+      let larger = max(2, Int(capacity) * 2)
+      let moved = UnsafeMutablePointer<StepTime>.allocate(capacity: larger)
+      if let steps {
+        moved.update(from: steps, count: Int(count))
+        steps.deallocate()
+      }
+      grown += (larger - Int(capacity)) * MemoryLayout<StepTime>.stride
+      steps = moved
+      capacity = Int32(larger)
+    }
+    if index < Int(count) { (steps! + index + 1).update(from: steps! + index, count: Int(count) - index) }
+    steps![index] = step
+    count += 1
+    return true
+  }
+
+  /// Forgets steps before `time`.
+  mutating func removeBefore(_ time: Int64) {
+    let index = firstIndex(atOrAfter: time)
+    guard index > 0 else { return }
+    steps!.update(from: steps! + index, count: Int(count) - index)
+    count -= Int32(index)
+  }
+}

@@ -1,0 +1,174 @@
+import Glibc
+import Basics
+import Events
+import Stores
+
+/// The users of a partition that are in memory: fixed-size slots, each with a list of sessions and lists of funnel steps.
+///
+/// A slot number is stable until `release`. All texts are dictionary codes; the stored record has the texts themselves.
+final class UserTable {
+  /// No user number yet: the user has not had an event counted.
+  static let noNumber = UInt32.max
+
+  struct Slot {
+    var key: Key128
+    var number: UInt32
+    /// The batch that last used it, for eviction.
+    var touched: UInt32
+    /// Sessions, `SessionLayout.stride` bytes each, sorted by start.
+    var sessions: UnsafeMutableRawPointer?
+    var sessionCount: Int32
+    var sessionCapacity: Int32
+    /// `laneCount` lists of steps, once there is one.
+    var lanes: UnsafeMutablePointer<StepLane>?
+    var isDirty: Bool
+  }
+
+  private(set) var slots: UnsafeMutablePointer<Slot>
+  private(set) var count = 0
+  private var capacity = 1 << 10
+  /// Slot + 1 by key; 0 is empty.
+  private var table: UnsafeMutablePointer<UInt32>
+  private var mask = (1 << 11) - 1
+
+  let layout: SessionLayout
+  let laneCount: Int
+  /// Bytes in lists, beside the slots.
+  var listBytes = 0
+
+  init(layout: SessionLayout, laneCount: Int) {
+    self.layout = layout
+    self.laneCount = laneCount
+    slots = .allocate(capacity: capacity)
+    table = .allocate(capacity: mask + 1)
+    table.initialize(repeating: 0, count: mask + 1)
+  }
+
+  deinit {
+    for index in 0..<count { freeLists(index) }
+    slots.deallocate()
+    table.deallocate()
+  }
+
+  var byteCount: Int { capacity * MemoryLayout<Slot>.stride + (mask + 1) * 4 + listBytes }
+
+  @inline(__always) func touch(_ key: Key128) -> UInt32 { table[Int(truncatingIfNeeded: key.low) & mask] }
+
+  /// The slot of the key, or -1.
+  @inline(__always) func find(_ key: Key128) -> Int32 {
+    var index = Int(truncatingIfNeeded: key.low) & mask
+    while true {
+      let found = table[index]
+      if found == 0 { return -1 }
+      let slot = Int(found) &- 1
+      if slots[slot].key.low == key.low, slots[slot].key.high == key.high { return Int32(slot) }
+      index = (index &+ 1) & mask
+    }
+  }
+
+  /// Adds a slot for a key that has none.
+  func add(_ key: Key128) -> Int32 {
+    if count == capacity { grow() }
+    slots[count] = Slot(
+      key: key, number: UserTable.noNumber, touched: 0, sessions: nil, sessionCount: 0, sessionCapacity: 0, lanes: nil,
+      isDirty: false)
+    place(count)
+    count += 1
+    if count * 2 > mask { growTable() }
+    return Int32(count - 1)
+  }
+
+  /// Keeps only slots for which `keep` holds; slot numbers change. Nothing that is dirty may be dropped.
+  func release(keep: (Slot) -> Bool) {
+    var kept = 0
+    for index in 0..<count {
+      if keep(slots[index]) {
+        slots[kept] = slots[index]
+        kept += 1
+      } else {
+        precondition(!slots[index].isDirty, "a user with uncommitted changes would be forgotten")
+        freeLists(index)
+      }
+    }
+    count = kept
+    table.initialize(repeating: 0, count: mask + 1)
+    for index in 0..<count { place(index) }
+  }
+
+  func freeLists(_ slot: Int) {
+    if let sessions = slots[slot].sessions {
+      listBytes -= Int(slots[slot].sessionCapacity) * layout.stride
+      sessions.deallocate()
+    }
+    if let lanes = slots[slot].lanes {
+      for lane in 0..<laneCount {
+        listBytes -= Int(lanes[lane].capacity) * MemoryLayout<StepTime>.stride
+        lanes[lane].steps?.deallocate()
+      }
+      listBytes -= laneCount * MemoryLayout<StepLane>.stride
+      lanes.deallocate()
+    }
+  }
+
+  /// Makes room for one session at `index` and returns where it is.
+  func insertSession(_ slot: Int, at index: Int) -> UnsafeMutableRawPointer {
+    let user = slots + slot
+    let count = Int(user.pointee.sessionCount)
+    if count == Int(user.pointee.sessionCapacity) {
+      let larger = max(1, count * 2)
+      let moved = UnsafeMutableRawPointer.allocate(byteCount: larger * layout.stride, alignment: 16)
+      if let old = user.pointee.sessions {
+        moved.copyMemory(from: old, byteCount: count * layout.stride)
+        old.deallocate()
+      }
+      listBytes += (larger - count) * layout.stride
+      user.pointee.sessions = moved
+      user.pointee.sessionCapacity = Int32(larger)
+    }
+    let at = user.pointee.sessions! + index * layout.stride
+    if index < count { memmove(at + layout.stride, at, (count - index) * layout.stride) }
+    user.pointee.sessionCount += 1
+    return at
+  }
+
+  func removeSessions(_ slot: Int, _ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    let user = slots + slot
+    let count = Int(user.pointee.sessionCount)
+    let at = user.pointee.sessions! + range.lowerBound * layout.stride
+    memmove(at, at + range.count * layout.stride, (count - range.upperBound) * layout.stride)
+    user.pointee.sessionCount -= Int32(range.count)
+  }
+
+  /// The list of a step, made when the user has none yet.
+  @inline(__always) func lane(_ slot: Int, _ lane: Int) -> UnsafeMutablePointer<StepLane> {
+    if let lanes = slots[slot].lanes { return lanes + lane }
+    let lanes = UnsafeMutablePointer<StepLane>.allocate(capacity: laneCount)
+    lanes.initialize(repeating: StepLane(steps: nil, count: 0, capacity: 0), count: laneCount)
+    listBytes += laneCount * MemoryLayout<StepLane>.stride
+    slots[slot].lanes = lanes
+    return lanes + lane
+  }
+
+  private func place(_ slot: Int) {
+    var index = Int(truncatingIfNeeded: slots[slot].key.low) & mask
+    while table[index] != 0 { index = (index &+ 1) & mask }
+    table[index] = UInt32(slot + 1)
+  }
+
+  private func grow() {
+    let larger = UnsafeMutablePointer<Slot>.allocate(capacity: capacity * 2)
+    larger.update(from: slots, count: count)
+    slots.deallocate()
+    slots = larger
+    capacity *= 2
+  }
+
+  private func growTable() {
+    table.deallocate()
+    mask = mask * 2 + 1
+    table = .allocate(capacity: mask + 1)
+    table.initialize(repeating: 0, count: mask + 1)
+    for slot in 0..<count { place(slot) }
+  }
+}

@@ -1,0 +1,57 @@
+import Basics
+import CRocksDB
+
+/// The store as it was at one moment. Readers on any thread use it while writing goes on.
+public final class Snapshot: @unchecked Sendable {
+  // Immutable after init; RocksDB snapshots and read options may be read from any thread.
+  private let store: Store
+  private let snapshot: OpaquePointer
+  private let readOptions: OpaquePointer
+
+  init(of store: Store) {
+    self.store = store
+    snapshot = rocksdb_create_snapshot(store.database)
+    readOptions = rocksdb_readoptions_create()
+    rocksdb_readoptions_set_snapshot(readOptions, snapshot)
+  }
+
+  deinit {
+    rocksdb_readoptions_destroy(readOptions)
+    rocksdb_release_snapshot(store.database, snapshot)
+  }
+
+  public func get(_ key: UnsafeRawBufferPointer) throws(Failure) -> StoredBytes? {
+    var length = 0
+    let value = try checked(store.path) {
+      rocksdb_get(store.database, readOptions, key.characters, key.count, &length, $0)
+    }
+    return value.map { StoredBytes($0, length) }
+  }
+
+  /// Calls `body` for start <= key < end in key order until it returns false. Key and value are valid during the call.
+  public func scan(
+    from start: UnsafeRawBufferPointer, to end: UnsafeRawBufferPointer,
+    _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
+  ) throws(Failure) {
+    let options = rocksdb_readoptions_create()
+    defer { rocksdb_readoptions_destroy(options) }
+    rocksdb_readoptions_set_snapshot(options, snapshot)
+    rocksdb_readoptions_set_iterate_upper_bound(options, end.characters, end.count)
+    guard let cursor = rocksdb_create_iterator(store.database, options) else {
+      preconditionFailure("rocksdb_create_iterator returned nothing")
+    }
+    defer { rocksdb_iter_destroy(cursor) }
+    rocksdb_iter_seek(cursor, start.characters, start.count)
+    while rocksdb_iter_valid(cursor) != 0 {
+      var keyLength = 0
+      var valueLength = 0
+      let key = rocksdb_iter_key(cursor, &keyLength)
+      let value = rocksdb_iter_value(cursor, &valueLength)
+      let more = try body(
+        UnsafeRawBufferPointer(start: key, count: keyLength), UnsafeRawBufferPointer(start: value, count: valueLength))
+      if !more { return }
+      rocksdb_iter_next(cursor)
+    }
+    try checked(store.path) { rocksdb_iter_get_error(cursor, $0) }
+  }
+}
