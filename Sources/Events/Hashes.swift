@@ -1,0 +1,16 @@
+import Basics
+import CSimdJSON
+
+/// Kafka's murmur2, as its default partitioner computes it, before the sign bit is dropped.
+///
+/// - Source: org.apache.kafka.common.utils.Utils.murmur2.
+public func murmur2(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+  decoder_murmur2(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+}
+
+/// SipHash-2-4 with 128 bits of output: what `EventBatch.userKey` and `eventKey` are made with. `high` is the first
+/// eight bytes of the reference output, little-endian.
+func sipHash(_ bytes: UnsafeRawBufferPointer, key0: UInt64, key1: UInt64) -> Key128 {
+  let hash = decoder_siphash128(key0, key1, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+  return Key128(high: hash.high, low: hash.low)
+}
