@@ -209,3 +209,5 @@ uint32_t decoder_murmur2(const uint8_t *bytes, size_t length) { return murmur2(b
 DecoderKey decoder_siphash128(uint64_t key0, uint64_t key1, const uint8_t *bytes, size_t length) {
   return sipHash128(key0, key1, bytes, length);
 }
+
+uint32_t decoder_text_hash(const uint8_t *bytes, size_t length) { return hash32(bytes, length); }

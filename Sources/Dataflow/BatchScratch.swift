@@ -30,6 +30,7 @@ struct BatchScratch: ~Copyable {
     guard rows > capacity || columns != self.columns else { return }
     capacity = max(rows, 1_024)
     self.columns = columns
+    let capacity = capacity
     func renewed<T>(_ old: UnsafeMutablePointer<T>) -> UnsafeMutablePointer<T> {
       old.deallocate()
       return .allocate(capacity: capacity)
@@ -40,7 +41,6 @@ struct BatchScratch: ~Copyable {
     user = renewed(user)
     slots = renewed(slots)
     for column in texts { column.deallocate() }
-    let capacity = capacity
     texts = (0..<columns).map { _ in .allocate(capacity: capacity) }
   }
 }

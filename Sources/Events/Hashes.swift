@@ -14,3 +14,6 @@ func sipHash(_ bytes: UnsafeRawBufferPointer, key0: UInt64, key1: UInt64) -> Key
   let hash = decoder_siphash128(key0, key1, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
   return Key128(high: hash.high, low: hash.low)
 }
+
+/// The hash every `TextRef` carries: of the bytes alone, the same in every process.
+public func textHash(_ start: UnsafePointer<UInt8>, _ length: Int) -> UInt32 { decoder_text_hash(start, length) }

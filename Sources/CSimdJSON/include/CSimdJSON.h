@@ -73,6 +73,9 @@ uint32_t decoder_murmur2(const uint8_t *_Nullable bytes, size_t length);
 /// SipHash-2-4 with 128 bits of output; `high` is the first eight bytes of the reference output, little-endian.
 DecoderKey decoder_siphash128(uint64_t key0, uint64_t key1, const uint8_t *_Nullable bytes, size_t length);
 
+/// The hash that `DecoderText.hash` carries.
+uint32_t decoder_text_hash(const uint8_t *_Nullable bytes, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -84,7 +84,7 @@ struct IdentifierRun {
 
     private func writeBlock() throws(Failure) {
       KeyLayout.runBlock(run: number, block: UInt32(firstKeys.count), into: &key)
-      pending.span.withUnsafeBytes { transaction.put(key.bytes, $0) }
+      pending.withUnsafeBytes { transaction.put(key.bytes, $0) }
       firstKeys.append(pending[0].key)
       pending.removeAll(keepingCapacity: true)
       if transaction.byteCount > 1 << 20 { try store.commit(transaction) }

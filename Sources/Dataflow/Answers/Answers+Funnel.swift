@@ -1,0 +1,99 @@
+import Basics
+import Stores
+
+/// How many users came how far.
+public struct FunnelAnswer: Equatable, Sendable {
+  public struct Step: Equatable, Sendable {
+    public var name: String
+    /// Users who completed the step before; of the first step, users who did it.
+    public var entered: Int64
+    public var completed: Int64
+    /// Median of the times from the step before, milliseconds, from a histogram within 0.8 %; nil for the first step and
+    /// when nobody completed it.
+    public var medianMilliseconds: Int64?
+
+    /// completed / entered with six digits; nil when nobody entered.
+    public var conversionRate: String? {
+      guard entered > 0 else { return nil }
+      return DecimalText.format(DecimalText.divide(Int128(completed), by: Int128(entered), scale: 6), scale: 6)
+    }
+
+    /// The median in seconds, three digits.
+    public var medianSeconds: String? { medianMilliseconds.map { DecimalText.format(Int128($0), scale: 3) } }
+  }
+
+  public var steps: [Step]
+  /// By value of `by`, sorted bytewise; nil when not asked for. A user with entries of several values stands in each.
+  public var breakdown: [(value: String, steps: [Step])]?
+
+  public static func == (a: FunnelAnswer, b: FunnelAnswer) -> Bool {
+    a.steps == b.steps && a.breakdown?.map(\.value) == b.breakdown?.map(\.value)
+      && a.breakdown?.map(\.steps) == b.breakdown?.map(\.steps)
+  }
+}
+
+extension Answers {
+  /// The best level of each user over entries in [start, end); later steps may lie after `end`. Nil bounds are open.
+  ///
+  /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
+  public func funnel(view name: String, start: Int64?, end: Int64?, by: Bool) throws(Failure) -> FunnelAnswer {
+    guard case .funnel(let funnel, let table) = try view(name) else {
+      throw .invalid("view '\(name)' is a rollup, not a funnel: ask for a metric of it with 'millrace query \(name)'")
+    }
+    for bound in [start, end] {
+      if let bound, bound != Timestamp.floor(bound, to: BucketClock.quarter) {
+        throw .invalid(
+          "\(Timestamp(milliseconds: bound)) is not a quarter hour: entries are kept by 15 minutes, so a bound has to be one "
+            + "of :00, :15, :30, :45")
+      }
+    }
+    if by, funnel.by == nil {
+      throw .invalid("funnel '\(name)' declares no 'by', so there is nothing to break it down by")
+    }
+    let total = try steps(funnel, table, start, end, dimensions: 0)
+    guard by else { return FunnelAnswer(steps: total.first?.steps ?? nothing(funnel), breakdown: nil) }
+    return FunnelAnswer(
+      steps: total.first?.steps ?? nothing(funnel),
+      breakdown: try steps(funnel, table + 1, start, end, dimensions: 1))
+  }
+
+  private func nothing(_ funnel: FunnelPlan) -> [FunnelAnswer.Step] {
+    funnel.definition.steps.map { FunnelAnswer.Step(name: $0.name, entered: 0, completed: 0, medianMilliseconds: nil) }
+  }
+
+  private func steps(
+    _ funnel: FunnelPlan, _ table: UInt16, _ start: Int64?, _ end: Int64?, dimensions: Int
+  ) throws(Failure) -> [(value: String, steps: [FunnelAnswer.Step])] {
+    let schema = funnel.schema(dimensions: dimensions)
+    let expired = expiry(
+      GrainDefinition(grain: .hour, retentionMilliseconds: funnel.definition.retentionMilliseconds))
+    let dictionary = TextDictionary()
+    let scan = CellScan(
+      table: table, grain: .hour, start: start ?? .min, end: end ?? .max, group: Array(0..<dimensions),
+      parts: Array(schema.parts.indices), schema: schema,
+      row: { $0 + BucketClock.quarter > expired ? 0 : nil })
+    let cells = try scan.run(snapshots, dictionary)
+    let members = CellBlock.Members(cells)
+    let stepCount = funnel.definition.steps.count
+    return cells.sortedCells(members).map { cell in
+      var steps: [FunnelAnswer.Step] = []
+      var before = cells.columns[0].counts![cell]
+      for step in 0..<stepCount {
+        let completed = cells.columns[step].counts![cell]
+        var median: Int64?
+        if step > 0 {
+          let part = stepCount + step - 1
+          let entries = members.entries[part][members.starts[part][cell]..<members.starts[part][cell + 1]]
+          median = Histogram.quantile(
+            entries.map { (UInt32(truncatingIfNeeded: $0.key), $0.value) }, millionths: 500_000
+          ).map { Int64($0) }
+        }
+        steps.append(
+          FunnelAnswer.Step(
+            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median))
+        before = completed
+      }
+      return (dimensions == 0 ? "" : dictionary.string(cells.codes[cell]), steps)
+    }
+  }
+}

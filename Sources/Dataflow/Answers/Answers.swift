@@ -1,0 +1,57 @@
+import Basics
+import Stores
+
+/// Reads views from snapshots of a generation's partitions: the merge of what each holds, made when asked.
+///
+/// Users are counted within their partition and the counts added: a user is in one partition only. Safe on any thread.
+public struct Answers: Sendable {
+  public let plan: Plan
+  let snapshots: [Snapshot]
+  /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
+  public let newestStamp: Int64?
+
+  public init(plan: Plan, snapshots: [Snapshot]) throws(Failure) {
+    self.plan = plan
+    self.snapshots = snapshots
+    var newest: Int64?
+    for snapshot in snapshots {
+      if let stamp = try Frontier(snapshot).newestStamp { newest = max(newest ?? stamp, stamp) }
+    }
+    newestStamp = newest
+  }
+
+  func view(_ name: String) throws(Failure) -> Plan.ViewPlan {
+    if let view = plan.viewPlan(named: name) { return view }
+    let known = plan.topology.views.map(\.name).joined(separator: ", ")
+    throw .invalid("no view '\(name)' in topology \(plan.topology.name); it has \(known)")
+  }
+
+  func rollup(_ name: String) throws(Failure) -> (RollupPlan, UInt16) {
+    guard case .rollup(let rollup, let table) = try view(name) else {
+      throw .invalid("view '\(name)' is a funnel: ask for its steps with 'millrace funnel \(name)'")
+    }
+    return (rollup, table)
+  }
+
+  /// Buckets that end at or before this do not show.
+  func expiry(_ definition: GrainDefinition) -> Int64 { CellWriter.expiry(definition, newestStamp) }
+}
+
+/// How far one partition's state has come.
+public struct Frontier: Equatable, Sendable {
+  /// M; nil before the first record and in logs without stamps.
+  public var newestStamp: Int64?
+  /// The newest event time counted.
+  public var newestTime: Int64?
+  public var users: Int
+
+  public init(_ snapshot: Snapshot) throws(Failure) {
+    var meta = ChainMeta()
+    if let stored = try snapshot.get(KeyLayout.meta) {
+      meta = try stored.span.withUnsafeBytes { (bytes) throws(Failure) in try ChainMeta(from: bytes) }
+    }
+    newestStamp = meta.newestStamp == .min ? nil : meta.newestStamp
+    newestTime = meta.newestTime == .min ? nil : meta.newestTime
+    users = Int(meta.nextUser)
+  }
+}
