@@ -7,7 +7,8 @@ import Testing
   /// A document from the four required fields, some replaced (nil: left out), and more text.
   private func document(_ changes: [String: String?] = [:], _ more: String = "") -> String {
     let usual = [
-      ("event_id", #""e1""#), ("event_type", #""view""#), ("user_id", #""u1""#), ("timestamp", #""2026-03-01T09:00:00Z""#),
+      ("event_id", #""e1""#), ("event_type", #""view""#), ("user_id", #""u1""#),
+      ("timestamp", #""2026-03-01T09:00:00Z""#),
     ]
     var fields: [String] = []
     for (name, value) in usual {
@@ -21,7 +22,9 @@ import Testing
     return "{" + fields.joined(separator: ",") + "}"
   }
 
-  private func expect(_ document: String, _ rejection: Rejection?, _ field: EventField?, _ line: SourceLocation = #_sourceLocation) {
+  private func expect(
+    _ document: String, _ rejection: Rejection?, _ field: EventField?, _ line: SourceLocation = #_sourceLocation
+  ) {
     let row = decodeOne(document)
     #expect(row.rejection == rejection, "\(document)", sourceLocation: line)
     #expect(row.field == field, "\(document)", sourceLocation: line)
@@ -42,7 +45,8 @@ import Testing
 
   @Test func anonymousStandsIn() {
     for user: String? in [nil, "null", "\"\""] {
-      let row = decodeOne(document(["user_id": user], #""anonymous_id":"a\u0031""#), [("user_id", .text), ("anonymous_id", .text)])
+      let row = decodeOne(
+        document(["user_id": user], #""anonymous_id":"a\u0031""#), [("user_id", .text), ("anonymous_id", .text)])
       #expect(row.rejection == nil)
       #expect(row.user == "a1")
       #expect(row.values == ["a1", "a1"])
@@ -101,7 +105,8 @@ import Testing
   }
 
   @Test func unusableRowsHoldNoValuesButTheirNames() {
-    let row = decodeOne(document(["timestamp": nil], #""geo":{"country":"DE"},"n":5"#), [("geo.country", .text), ("n", .exact)])
+    let row = decodeOne(
+      document(["timestamp": nil], #""geo":{"country":"DE"},"n":5"#), [("geo.country", .text), ("n", .exact)])
     #expect(row.values == [nil, nil])
     #expect([row.eventID, row.eventType, row.user] == ["e1", "view", "u1"])
     #expect(row.userKey == Key128(high: 0, low: 0))

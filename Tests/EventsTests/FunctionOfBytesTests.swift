@@ -7,7 +7,9 @@ import Testing
 /// that lives on, and alone, against a batch with another projection.
 @Suite struct FunctionOfBytesTests {
   static let documents = [
-    event(#""geo":{"country":"DE"},"properties":{"cart":{"total":12.5e1,"x":[1,2,{"a":null}]},"amount":-0.5},"z":[[],{},"\u00e9\ud83d\ude00\n"]"#),
+    event(
+      #""geo":{"country":"DE"},"properties":{"cart":{"total":12.5e1,"x":[1,2,{"a":null}]},"amount":-0.5},"z":[[],{},"\u00e9\ud83d\ude00\n"]"#
+    ),
     #"{"event_id":"\u0061\"b","event_type":"p\\w","anonymous_id":"an\/on","user_id":null,"timestamp":1700000000000.75,"device":{"type":"x","t\u0079pe":"y"}}"#,
     #" { "event_id" : "q" , "event_type" : "é" , "a" : [ true , false , null , 1e400 ] , "user_id" : "u" , "timestamp" : 0 } "#,
     "[1,\"a\",{\"b\":2}]", "", " ", "{}", #"{"a":"b\\"}"#,
@@ -15,7 +17,8 @@ import Testing
   ].map { Array($0.utf8) }
 
   static let tokens = [
-    "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u", "\\ud800", "\\udc00", "null", "true", "1e", "-", "0", ".", " ", "\n",
+    "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u", "\\ud800", "\\udc00", "null", "true", "1e", "-", "0", ".", " ",
+    "\n",
     "\"event_id\":", "\"geo\":{", "\0", "\u{1f}", "\u{c}", "\u{1a}", "1e999999999999", "é", "\\\"", "\\\\",
   ].map { Array($0.utf8) }
 
@@ -39,7 +42,8 @@ import Testing
   func neighboursDoNotMatter(seed: UInt64) {
     var random = SeededRandom(seed: seed)
     let columns: [(String, Projection.Kind)] = [
-      ("geo.country", .text), ("properties.cart.total", .scaled(2)), ("properties.amount", .exact), ("device.type", .text), ("a", .text),
+      ("geo.country", .text), ("properties.cart.total", .scaled(2)), ("properties.amount", .exact),
+      ("device.type", .text), ("a", .text),
     ]
     let together = EventBatch(projection: projection(columns))
     let alone = EventBatch(projection: projection(columns))

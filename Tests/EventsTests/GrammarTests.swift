@@ -8,13 +8,15 @@ import Testing
   static let validValues = [
     "null", "true", "false", "0", "-0", "1", "-1.5", "1e400", "1E-400", "0e0", "0.0e+00",
     String(repeating: "9", count: 60), #""""#, #""a""#, #""\"\\\/\b\f\n\r\t\u0041""#, #""\u0000""#,
-    #""\ud83d\ude00""#, #""\\""#, #""\\\\""#, #""\\\"""#, "\"\u{7f}\u{80}\u{10ffff}\"", "[]", "{}", "[ ]", "{ }", "[1, 2]",
+    #""\ud83d\ude00""#, #""\\""#, #""\\\\""#, #""\\\"""#, "\"\u{7f}\u{80}\u{10ffff}\"", "[]", "{}", "[ ]", "{ }",
+    "[1, 2]",
     #"[[],{},"",[{"a":[]}]]"#, #"{"a":1,"a":2}"#, #"{"":0}"#, "\t\r\n 1 \t\r\n", #"" {}[]:, ""#,
   ]
 
   static let invalidValues = [
     "", "nul", "nulll", "True", "tru", "true1", "falsey", "NaN", "Infinity", "-Infinity", "+1", "01", "-01", "-", "1.",
-    ".5", "1e", "1e+", "1.e5", "0x10", "1_000", "1a", "1-", "--1", "1 2", "'a'", "a", #""a"#, #""a"b"#, #""a""b""#, #"1"a""#,
+    ".5", "1e", "1e+", "1.e5", "0x10", "1_000", "1a", "1-", "--1", "1 2", "'a'", "a", #""a"#, #""a"b"#, #""a""b""#,
+    #"1"a""#,
     #"true"a""#, #""\x""#, #""\u12""#, #""\u12G4""#, #""\u""#, #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#,
     #""\ud800\ud800""#, #""\ud800x""#, #""\ude00\ud83d""#, "\"\u{1f}\"", "\"\n\"", "\"\0\"", "[", "]", "[1", "[1,]",
     "[,1]", "[1 1]", "[1;2]", "{", "{]", "[}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{,}"#, #"{a:1}"#, #"{1:1}"#,
@@ -66,13 +68,15 @@ import Testing
   @Test func brokenUTF8IsNamedSo() {
     let batch = EventBatch(projection: Projection())
     let broken: [[UInt8]] = [
-      [0xff], [0xc0, 0xaf], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x80], [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0xff], [0xc0, 0xaf], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x80],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
     ]
     for bytes in broken {
       let inString = Array(event(#""x":""#).utf8.dropLast()) + bytes + Array("\"}".utf8)
       let outside = Array("{".utf8) + bytes + Array("}".utf8)
       let unclosed = Array("{\"".utf8) + bytes
-      #expect(batch.rows([inString, outside, unclosed, bytes]).map(\.rejection) == Array(repeating: .invalidUTF8, count: 4))
+      #expect(
+        batch.rows([inString, outside, unclosed, bytes]).map(\.rejection) == Array(repeating: .invalidUTF8, count: 4))
     }
   }
 
@@ -88,7 +92,9 @@ import Testing
     #expect(decodeOne(event("\"x\":" + objects + ",\"event_id\":1")).rejection == .tooDeep)
     #expect(decodeOne(String(repeating: "[", count: 65_536)).rejection == .invalidJSON)
     // What comes after the deep place is read as before.
-    let row = decodeOne(event(#""g":{"d":"# + String(repeating: "[", count: 61) + String(repeating: "]", count: 61) + #","c":"DE"}"#), [("g.c", .text)])
+    let row = decodeOne(
+      event(#""g":{"d":"# + String(repeating: "[", count: 61) + String(repeating: "]", count: 61) + #","c":"DE"}"#),
+      [("g.c", .text)])
     #expect(row.values == ["DE"])
   }
 
@@ -105,7 +111,9 @@ import Testing
 
 extension String {
   /// Replaces each of the characters, except inside one exempt text.
-  func replacingCharacters(of characters: String, with change: (Character) -> String, outsideOf exempt: String) -> String {
+  func replacingCharacters(of characters: String, with change: (Character) -> String, outsideOf exempt: String)
+    -> String
+  {
     let marked = split(separator: exempt, omittingEmptySubsequences: false)
     return marked.map { part in part.map { characters.contains($0) ? change($0) : String($0) }.joined() }
       .joined(separator: exempt)

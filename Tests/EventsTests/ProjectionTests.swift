@@ -13,8 +13,10 @@ import Testing
 
   @Test func pathsOfAnyDepth() {
     let columns: [(String, Projection.Kind)] = [
-      ("geo.country", .text), ("properties.cart.total", .scaled(2)), ("properties.cart.total", .text), ("event_type", .text),
-      ("user_id", .text), ("session_id", .text), ("timestamp", .text), ("a.b.c.d.e", .text), ("a.b", .text), ("free", .text),
+      ("geo.country", .text), ("properties.cart.total", .scaled(2)), ("properties.cart.total", .text),
+      ("event_type", .text),
+      ("user_id", .text), ("session_id", .text), ("timestamp", .text), ("a.b.c.d.e", .text), ("a.b", .text),
+      ("free", .text),
     ]
     #expect(
       values(
@@ -22,7 +24,9 @@ import Testing
         columns) == ["NO", "1500", "1.5e1", "view", "u1", "s", "2026-03-01T09:00:00Z", "deep", nil, "true"])
     // A name counts only at its own place.
     #expect(
-      values(#""country":"A","x":{"geo":{"country":"B"}},"geo":{"x":{"country":"C"}},"a":[{"b":"D"}],"properties":{"cart":7}"#, columns)
+      values(
+        #""country":"A","x":{"geo":{"country":"B"}},"geo":{"x":{"country":"C"}},"a":[{"b":"D"}],"properties":{"cart":7}"#,
+        columns)
         == [nil, nil, nil, "view", "u1", nil, "2026-03-01T09:00:00Z", nil, nil, nil])
   }
 
@@ -32,17 +36,21 @@ import Testing
       (#""a":"1","a":"2""#, ["2", nil, nil]), (#""a":"1","a":null"#, [nil, nil, nil]),
       (#""a":{"b":"1","b":"2"}"#, [nil, "2", nil]), (#""a":{"b":"1"},"a":{}"#, [nil, nil, nil]),
       (#""a":{"b":"1","c":{"d":1}},"a":{"b":"2"}"#, [nil, "2", nil]), (#""a":{"b":"1"},"a":"x""#, ["x", nil, nil]),
-      (#""a":"x","a":{"c":{"d":3}}"#, [nil, nil, "6000000000000000000"]), (#""a":{"c":{"d":3},"c":{}}"#, [nil, nil, nil]),
-      (#""a":{"c":{"d":3},"c":[{"d":4}]}"#, [nil, nil, nil]), (#""\u0061":{"\u0062":"1"},"a":{"b":"\u0032"}"#, [nil, "2", nil]),
+      (#""a":"x","a":{"c":{"d":3}}"#, [nil, nil, "6000000000000000000"]),
+      (#""a":{"c":{"d":3},"c":{}}"#, [nil, nil, nil]),
+      (#""a":{"c":{"d":3},"c":[{"d":4}]}"#, [nil, nil, nil]),
+      (#""\u0061":{"\u0062":"1"},"a":{"b":"\u0032"}"#, [nil, "2", nil]),
     ]
     for (more, expected) in table { #expect(values(more, columns) == expected, "\(more)") }
   }
 
   @Test func escapesAreRemovedFromNamesAndTexts() {
     let table: [(String, String)] = [
-      (#"a\"b\\c\/d"#, "a\"b\\c/d"), (#"\b\f\n\r\t"#, "\u{8}\u{c}\n\r\t"), (#"\u0000x"#, "\0x"), (#"\u00e9\u00E9é"#, "ééé"),
+      (#"a\"b\\c\/d"#, "a\"b\\c/d"), (#"\b\f\n\r\t"#, "\u{8}\u{c}\n\r\t"), (#"\u0000x"#, "\0x"),
+      (#"\u00e9\u00E9é"#, "ééé"),
       (#"\u20AC"#, "€"), (#"\ud83d\ude00!"#, "😀!"), (#"\uD800\uDC00\uDBFF\uDFFF"#, "\u{10000}\u{10ffff}"),
-      (#"\\u0041"#, #"\u0041"#), (#"\\\u0041\\"#, #"\A\"#), ("plain", "plain"), ("   ", "   "), (#"{\"}:,["#, "{\"}:,["),
+      (#"\\u0041"#, #"\u0041"#), (#"\\\u0041\\"#, #"\A\"#), ("plain", "plain"), ("   ", "   "),
+      (#"{\"}:,["#, "{\"}:,["),
     ]
     for (text, expected) in table {
       #expect(values("\"n\":\"\(text)\"", [("n", .text)]) == [expected], "\(text)")
@@ -79,8 +87,11 @@ import Testing
   @Test func unusableTextsAreCounted() {
     let batch = EventBatch(projection: projection([("geo.country", .text), ("geo", .text)]))
     let rows = batch.rows(
-      [#""geo":{"country":[]}"#, #""geo":{"country":{}}"#, #""geo":{"country":null}"#, #""geo":{"country":""}"#, #""geo":null"#, #""geo":{"country":-0}"#]
-        .map { Array(event($0).utf8) })
+      [
+        #""geo":{"country":[]}"#, #""geo":{"country":{}}"#, #""geo":{"country":null}"#, #""geo":{"country":""}"#,
+        #""geo":null"#, #""geo":{"country":-0}"#,
+      ]
+      .map { Array(event($0).utf8) })
     #expect(rows.map { $0.values[0] } == [nil, nil, nil, nil, nil, "-0"])
     #expect(batch.unusable(0) == 2)
     #expect(batch.unusable(1) == 5)
@@ -90,7 +101,9 @@ import Testing
     let batch = EventBatch(projection: projection([("t", .text), ("u", .text)]))
     for round in 0..<3 {
       let records = (0..<400).map { index in
-        Array(event("\"t\":\"\\u0041\(index)-\(round)\(String(repeating: "x\\n", count: 2_000))\",\"u\":\"\\t\(index)\"").utf8)
+        Array(
+          event("\"t\":\"\\u0041\(index)-\(round)\(String(repeating: "x\\n", count: 2_000))\",\"u\":\"\\t\(index)\"")
+            .utf8)
       }
       let rows = batch.rows(records)
       for index in rows.indices {
