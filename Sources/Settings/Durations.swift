@@ -12,7 +12,8 @@ public enum Durations {
   /// Milliseconds; nil when the text is not a duration or is longer than 1000 years.
   public static func parse(_ text: String) -> Int64? {
     let digits = text.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-    guard let count = Int64(Substring(digits)), let unit = units.first(where: { $0.name == text.dropFirst(digits.count) })
+    guard let count = Int64(Substring(digits)),
+      let unit = units.first(where: { $0.name == text.dropFirst(digits.count) })
     else { return nil }
     let (product, overflow) = count.multipliedReportingOverflow(by: unit.milliseconds)
     return overflow || product > limit ? nil : product

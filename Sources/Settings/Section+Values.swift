@@ -67,7 +67,8 @@ extension Section {
     if case .scalar("forever", _) = value.content { return .forever }
     guard let text = text(value, key) else { return nil }
     guard let milliseconds = Durations.parse(text) else {
-      return wrong(value, "'\(key)' is a duration such as 7d, 90d or 3y (units ms s m h d w y), or forever, not '\(text)'")
+      return wrong(
+        value, "'\(key)' is a duration such as 7d, 90d or 3y (units ms s m h d w y), or forever, not '\(text)'")
     }
     return milliseconds > 0 ? .milliseconds(milliseconds) : wrong(value, "'\(key)' must be more than 0")
   }

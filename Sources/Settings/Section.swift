@@ -23,7 +23,8 @@ public final class Section {
       entries = []
       isMapping = false
       if node.content != .refused {
-        problems.add(node.place, "expected \(path.last.map { "'\($0)' to be " } ?? "")a mapping (key: value), found \(node.kind)")
+        problems.add(
+          node.place, "expected \(path.last.map { "'\($0)' to be " } ?? "")a mapping (key: value), found \(node.kind)")
       }
     }
   }

@@ -30,7 +30,8 @@ struct YAMLBuilder: ~Copyable {
     }
   }
 
-  private mutating func next() throws(Broken) -> (event: YAMLEvents.Event, start: YAMLEvents.Mark, end: YAMLEvents.Mark) {
+  private mutating func next() throws(Broken) -> (event: YAMLEvents.Event, start: YAMLEvents.Mark, end: YAMLEvents.Mark)
+  {
     let result = events.next()
     if case .broken(let problem, let context, let contextMark) = result.event {
       let message = YAMLSyntax.message(problem: problem, context: context, began: contextMark, at: result.start)
@@ -116,7 +117,8 @@ struct YAMLBuilder: ~Copyable {
     // The same words however many commas there are, so that they are said once.
     problems.add(
       last.value.place,
-      "an unquoted comma inside { } begins a new key; put all of the value in quotes: \(last.key): \"\(text.prefix { $0 != "," }), …\"")
+      "an unquoted comma inside { } begins a new key; put all of the value in quotes: \(last.key): \"\(text.prefix { $0 != "," }), …\""
+    )
     entries[entries.count - 1].value.content = .scalar("\(text), \(name)", quoted: false)
     return true
   }
