@@ -25,4 +25,10 @@ public enum Durations {
     else { return "\(milliseconds)ms" }
     return "\(milliseconds / unit.milliseconds)\(unit.name)"
   }
+
+  /// At least as long, in whole units of `other` from hours down: good advice is a round number.
+  public static func text(_ milliseconds: Int64, roundedUpTo other: Int64) -> String {
+    let unit = units.dropFirst(3).first { other % $0.milliseconds == 0 } ?? ("ms", 1)
+    return "\((milliseconds + unit.milliseconds - 1) / unit.milliseconds)\(unit.name)"
+  }
 }

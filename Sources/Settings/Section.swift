@@ -2,7 +2,7 @@
 /// nil, as for a key that is not there; `finish` reports the keys nobody asked for.
 public final class Section {
   public let place: Place
-  let problems: Problems
+  public let problems: Problems
   private let path: [String]
   private let entries: [YAML.Node.Entry]
   private let overrides: Overrides?
@@ -58,6 +58,8 @@ public final class Section {
     let node = value.flatMap { $0.isEmpty ? nil : $0 } ?? YAML.Node(.mapping([]), place)
     return Section(node, path: path + [key], problems: problems, overrides: overrides)
   }
+
+  public func report(_ place: Place, _ message: String) { problems.add(place, message) }
 
   /// Whether the file has the key.
   public func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
