@@ -42,9 +42,9 @@ inline DecoderKey sipHash128(uint64_t key0, uint64_t key1, const uint8_t *p, siz
   return DecoderKey{high, state.finish()};
 }
 
-/// The keys are part of the format of stored state: changing them makes every user and event unknown.
+/// The keys, the bytes "millrace events ", are part of the format of stored state: others make every user unknown.
 inline DecoderKey identity(const uint8_t *p, size_t length) {
-  return sipHash128(0x6563617272696c6c, 0x73746e6576656d69, p, length);
+  return sipHash128(0x656361726c6c696d, 0x2073746e65766520, p, length);
 }
 
 inline uint32_t murmur2(const uint8_t *p, size_t length) {

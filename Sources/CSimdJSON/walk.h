@@ -94,10 +94,13 @@ inline Rejection Walk::run(
   // Without a backslash anywhere, simdjson has already checked every string completely.
   const bool escapes = findBackslash(bytes, end) != nullptr;
   hasEscapes = escapes;
+  // Whether each container around us is an object. Not a member: a store through uint8_t could change any of those.
+  uint8_t *const objects = isObject.data();
+  bool inObject = false;
   bool deep = false;
   size_t depth = 0;
-  const Node *node = nullptr;     // the names asked for in the object we are in
-  const Node *target = &root;     // the node of the value that comes next
+  const Node *node = nullptr;  // the names asked for in the object we are in
+  const Node *target = &root;  // the node of the value that comes next
   const uint8_t *p;
 
   for (Slot &slot : slots) slot.kind = Kind::absent;
@@ -106,25 +109,27 @@ inline Rejection Walk::run(
 value:
   if (next == last) return invalidJSON;
   p = bytes + *next++;
+  // Most values are texts; a switch of ten cases is a jump the processor guesses less well.
+  if (*p == '"') {
+    if (target || escapes) {
+      const uint8_t *close = closingQuote(p, next == last ? end : bytes + *next);
+      if (close == p) return invalidJSON;
+      const bool escaped = escapes && findBackslash(p + 1, close);
+      if (escaped && !escapesAreValid(p + 1, close)) return invalidJSON;
+      if (target) keep(*target, p + 1, size_t(close - p - 1), escaped ? Kind::escapedText : Kind::text);
+    }
+    goto afterValue;
+  }
   switch (*p) {
-    case '"':
-      if (target || escapes) {
-        const uint8_t *close = closingQuote(p, next == last ? end : bytes + *next);
-        if (close == p) return invalidJSON;
-        const bool escaped = escapes && findBackslash(p + 1, close);
-        if (escaped && !escapesAreValid(p + 1, close)) return invalidJSON;
-        if (target) keep(*target, p + 1, size_t(close - p - 1), escaped ? Kind::escapedText : Kind::text);
-      }
-      goto afterValue;
     case '{':
       if (target) keep(*target, p, 1, Kind::object);
       node = target && !target->children.empty() ? target : nullptr;
-      isObject[++depth] = true;
+      objects[++depth] = inObject = true;
       goto open;
     case '[':
       if (target) keep(*target, p, 1, Kind::array);
       node = nullptr;
-      isObject[++depth] = false;
+      objects[++depth] = inObject = false;
       goto open;
     case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': {
       const uint8_t *close = numberEnd(p, end);
@@ -156,7 +161,7 @@ open:
     node = nullptr;
   }
   if (next == last) return invalidJSON;
-  if (isObject[depth]) {
+  if (inObject) {
     p = bytes + *next++;
     if (*p == '}') goto close;
     goto name;
@@ -166,13 +171,15 @@ open:
   ++next;
 
 close:
-  if (--depth > 0) node = depth <= maximumDepth ? nodes[depth] : nullptr;
+  if (--depth == 0) goto done;
+  node = depth <= maximumDepth ? nodes[depth] : nullptr;
+  inObject = objects[depth];
 
 afterValue:
   if (depth == 0) goto done;
   if (next == last) return invalidJSON;
   p = bytes + *next++;
-  if (isObject[depth]) {
+  if (inObject) {
     if (*p == '}') goto close;
     if (*p != ',' || next == last) return invalidJSON;
     p = bytes + *next++;
@@ -193,9 +200,12 @@ name:
     if (escapes && findBackslash(start, close)) {
       if (!escapesAreValid(start, close)) return invalidJSON;
       uint8_t *const unescaped = unescapedName.data();
-      if (node) target = node->find(unescaped, size_t(unescape(start, close, unescaped) - unescaped));
+      if (node) {
+        const auto nameLength = size_t(unescape(start, close, unescaped) - unescaped);
+        target = node->find(unescaped, nameLength, nameLength);
+      }
     } else if (node) {
-      target = node->find(start, size_t(close - start));
+      target = node->find(start, size_t(close - start), size_t(end - start));
     }
   }
   ++next;

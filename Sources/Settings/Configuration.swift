@@ -1,0 +1,45 @@
+import Basics
+
+/// What one process is told: one file, every key with a default and an environment variable that wins over it.
+///
+/// Paths are as written; relative ones are relative to the working directory.
+public struct Configuration: Sendable, Equatable {
+  /// The data directory: state, topologies, and unless said otherwise the embedded log.
+  public var data = "./data"
+  public var listen = Address(host: "127.0.0.1", port: 8080)
+  /// Of the machine's memory (or its control group's).
+  public var memory = Size.percent(25)
+  public var log = EmbeddedLog()
+  /// Topology files to run, in order.
+  public var topologies: [String] = []
+  public var http = HTTP()
+  /// `MILLRACE_` variables that mean nothing.
+  public var warnings: [String] = []
+
+  public init() {}
+
+  public struct EmbeddedLog: Sendable, Equatable {
+    /// Nil is `<data>/log`.
+    public var path: String?
+    /// Part of a log's identity: fixed once the log has been written to.
+    public var partitions = 4
+    /// Disk that stays free: below it appends are refused with 503.
+    public var reserve = Size.percent(5)
+    /// How long records stay after they were written.
+    public var retentionAge = Retention.forever
+    /// The bytes one log may take before its oldest segments go; nil is no limit.
+    public var retentionSize: Size?
+    public var segmentBytes: Int64 = 128 << 20
+
+    public init() {}
+  }
+
+  public struct HTTP: Sendable, Equatable {
+    public var threads = 2
+    public var connections = 1_000
+
+    public init() {}
+  }
+
+  public var logPath: String { log.path ?? (data.hasSuffix("/") ? "\(data)log" : "\(data)/log") }
+}

@@ -1,0 +1,29 @@
+/// Environment variables that stand in for keys of a file: `MILLRACE_LOG_EMBEDDED_PATH` for `log.embedded.path`.
+public final class Overrides {
+  private static let prefix = "MILLRACE_"
+
+  private let values: [String: String]
+  private var known: Set<String> = []
+
+  public init(_ environment: [String: String]) {
+    values = environment.filter { $0.key.hasPrefix(Overrides.prefix) }
+  }
+
+  /// The value given for a key, as if it had been quoted text in the file.
+  func node(for path: [String]) -> YAML.Node? {
+    let name = Overrides.name(of: path)
+    known.insert(name)
+    guard let value = values[name] else { return nil }
+    return YAML.Node(.scalar(value, quoted: true), .variable(name))
+  }
+
+  /// One line for each variable that no key asked for. To be read when everything was.
+  public var warnings: [String] {
+    values.keys.filter { !known.contains($0) }.sorted().map {
+      let hint = Suggestion.closest(to: $0, among: known.sorted()).map { "; did you mean '\($0)'?" } ?? ""
+      return "\($0): no such setting\(hint)"
+    }
+  }
+
+  static func name(of path: [String]) -> String { prefix + path.joined(separator: "_").uppercased() }
+}
