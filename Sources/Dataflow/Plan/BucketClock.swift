@@ -28,6 +28,13 @@ final class BucketClock {
     return start
   }
 
+  /// Milliseconds of the start of the zone's hour that holds `time`: at half past in a zone that is half an hour off.
+  func hour(of time: Int64) -> Int64 {
+    guard let calendar else { return Timestamp.floor(time, to: Timestamp.hour) }
+    let offset = Int64(calendar.timeZone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(time) / 1000))) * 1000
+    return Timestamp.floor(time + offset, to: Timestamp.hour) - offset
+  }
+
   /// Milliseconds of the start of the next day: 23 to 25 hours later.
   func dayEnd(of time: Int64) -> Int64 {
     guard calendar != nil else { return Timestamp.floor(time, to: Timestamp.day) + Timestamp.day }
