@@ -35,7 +35,7 @@ let package = Package(
       dependencies: ["Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload"]),
 
     .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
-    .testTarget(name: "SettingsTests", dependencies: ["Settings", "Dataflow", "Basics"]),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
     .testTarget(name: "EventsTests", dependencies: ["Events", "Basics"]),
     .testTarget(name: "LogsTests", dependencies: ["Logs", "Basics"]),
     .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "Events", "Stores", "Basics"]),

@@ -56,4 +56,11 @@ public protocol LogReader: AnyObject {
   /// none when the end is reached for now.
   /// - Errors: `.corrupt` names the file and position; `.unavailable` when the log is away.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure)
+
+  /// The last read returned nothing though the end is not reached: other partitions have to be read first.
+  var isHeldUp: Bool { get }
+}
+
+extension LogReader {
+  public var isHeldUp: Bool { false }
 }
