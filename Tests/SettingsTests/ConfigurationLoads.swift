@@ -98,8 +98,8 @@ import Testing
         c.yaml:6:27: 'partitions' is a whole number from 1 to 1024, not '0'
         c.yaml:6:44: 'segment_size' is from 64KiB to 4GiB
         c.yaml:6:58: 'reserve' is one value, not a list
-        c.yaml:6:83: 'age' is a duration such as 7d, 90d or 3y (units ms s m h d w y), or forever, not '30 days'
-        c.yaml:6:92: unknown key 'sise' in 'retention'; did you mean 'size'?
+        c.yaml:6:82: 'age' is a duration such as 7d, 90d or 3y (units ms s m h d w y), or forever, not '30 days'
+        c.yaml:6:91: unknown key 'sise' in 'retention'; did you mean 'size'?
         c.yaml:7:18: 'threads' is a whole number from 1 to 64, not 'many'
         MILLRACE_HTTP_CONNECTIONS: 'connections' is a whole number from 1 to 100000, not 'none'
         """)

@@ -21,7 +21,7 @@ import Testing
       #expect(message(String(repeating: open, count: count)).hasPrefix("g:"), "\(open)")
     }
     let message = message("a: " + String(repeating: "[", count: 40))
-    #expect(message == "g:1:34: more than 32 lists and mappings inside each other")
+    #expect(message == "g:1:35: more than 32 lists and mappings inside each other")
   }
 
   @Test func hugeFilesAreRefused() {
