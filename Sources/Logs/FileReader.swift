@@ -40,7 +40,7 @@ final class FileReader: LogReader {
         if window.end - window.lineStart > FileReader.kept, slice.count == 0 {
           try takeLongLine(&window)
         } else if try fill(&window, upTo: max(budget - window.end, FileReader.step)) == 0 {
-          try takeLastLine(&window)
+          takeLastLine(&window)
           guard try openNextFile() else { break }
         }
       }
@@ -147,13 +147,15 @@ final class FileReader: LogReader {
   }
 
   /// At the end of a file what is left is a line too.
-  private func takeLastLine(_ window: inout LineWindow) throws(Failure) {
+  private func takeLastLine(_ window: inout LineWindow) {
     let length = window.end - window.lineStart
-    guard length > 0 else { return }
-    if !LineWindow.isBlank(UnsafeRawBufferPointer(window.rest)) { add(window.slice, window.lineStart, length) }
-    window.lineStart = window.end
-    window.searched = window.end
-    isUnterminated = true
+    if length > 0 {
+      if !LineWindow.isBlank(window.rest) { add(window.slice, window.lineStart, length) }
+      window.lineStart = window.end
+      window.searched = window.end
+      isUnterminated = true
+    }
+    // Now, because the next file's bytes are counted from 0.
     consume(&window)
   }
 

@@ -52,10 +52,14 @@ final class SegmentReader: LogReader {
         guard let header = try nextHeader() else { break }
         let fits = slice.byteCount + header.rawBytes <= maxBytes && slice.count + header.records <= maxRecords
         if !fits, slice.count > 0 { break }
-        if !fits { held.clear() }
-        try decode(header, into: fits ? slice : held)
-        heldNext = 0
-        if fits { position.offset = header.end }
+        if fits {
+          try decode(header, into: slice)
+          position.offset = header.end
+        } else {
+          held.clear()
+          heldNext = 0
+          try decode(header, into: held)
+        }
       }
     } catch {
       // What stands before the damage is good; the next call finds the damage first.
