@@ -78,6 +78,12 @@ public final class LogSlice {
     count += 1
   }
 
+  /// Forgets the descriptions of all records after the first `count`; their bytes stay.
+  public func truncate(count: Int) {
+    precondition(count <= self.count, "truncate to \(count) of \(self.count)")
+    self.count = count
+  }
+
   /// Copies one record in.
   public func append(_ record: UnsafeRawBufferPointer, fullLength: UInt32? = nil, stamp: Int64, offset: Int64) {
     reserve(bytes: byteCount + record.count)
