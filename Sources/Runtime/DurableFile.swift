@@ -75,6 +75,12 @@ enum DurableFile {
     return names.sorted()
   }
 
+  static var workingDirectory: String {
+    guard let path = getcwd(nil, 0) else { return "." }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   static func failed(_ what: String, _ path: String) -> Failure {
     let number = errno
     let message = "cannot \(what) \(path): \(String(cString: strerror(number)))"

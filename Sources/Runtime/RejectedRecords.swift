@@ -73,6 +73,19 @@ enum RejectedRecords {
       detail: detail, bytes: Array(try reader.raw(reader.remaining)))
   }
 
+  /// In offset order, until `body` returns false; false when it did.
+  static func list(
+    _ snapshot: Snapshot, partition: Int, _ body: (RejectedRecord) throws(Failure) -> Bool
+  ) throws(Failure) -> Bool {
+    let all = KeyLayout.all("q")
+    var goOn = true
+    try snapshot.scan(from: all.start, to: all.end) { key, value throws(Failure) in
+      goOn = try body(try decode(key, value, partition: partition))
+      return goOn
+    }
+    return goOn
+  }
+
   /// Forgets those appended more than 30 days before the newest stamp. Stamps never fall, so they stand first.
   static func expire(_ store: Store, newestStamp: Int64, into transaction: Transaction) throws(Failure) {
     let all = KeyLayout.all("q")
