@@ -9,7 +9,8 @@ enum Millrace {
   static var commands: [Command] {
     [
       Command(Run.syntax, Run.run), Command(Validate.syntax, Validate.run), Command(Export.syntax, Export.run),
-      Command(Quarantine.syntax, Quarantine.run),
+      Command(Quarantine.syntax, Quarantine.run), Command(ImportFiles.syntax, ImportFiles.run),
+      Command(LogCommand.syntax, LogCommand.run),
     ]
   }
 
