@@ -30,7 +30,7 @@ public final class PartitionTask {
   public private(set) var position: LogPosition
   private var bytesSinceCommit = 0
   private var uncommittedSince: Int64?
-  private var rejectedExpiredAt = Int64.min
+  private var rejectedExpiredAt: Int64?
 
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
@@ -135,8 +135,8 @@ public final class PartitionTask {
 
   private func expireRejected() throws(Failure) {
     // By the hour of stamps: looking costs a scan.
-    guard let newest = chain.newestStamp, newest - rejectedExpiredAt >= Timestamp.hour || rejectedExpiredAt == .min
-    else { return }
+    guard let newest = chain.newestStamp else { return }
+    if let last = rejectedExpiredAt, newest - last < Timestamp.hour { return }
     rejectedExpiredAt = newest
     try RejectedRecords.expire(store, newestStamp: newest, into: transaction)
   }

@@ -10,7 +10,7 @@ enum Millrace {
     [
       Command(Run.syntax, Run.run), Command(Validate.syntax, Validate.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(ImportFiles.syntax, ImportFiles.run),
-      Command(LogCommand.syntax, LogCommand.run),
+      Command(LogCommand.syntax, LogCommand.run), Command(Generate.syntax, Generate.run),
     ]
   }
 
