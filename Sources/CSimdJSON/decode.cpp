@@ -85,6 +85,7 @@ Rejection Decoder::readDocument(const uint8_t *bytes, const DecoderRange &range)
     const bool isUTF8 = simdjson::validate_utf8(reinterpret_cast<const char *>(record), range.length);
     return isUTF8 ? invalidJSON : invalidUTF8;
   }
+  parser->structural_indexes[parser->n_structural_indexes] = range.length;
   return walk.run(record, range.length, parser->structural_indexes.get(), parser->n_structural_indexes, root);
 }
 

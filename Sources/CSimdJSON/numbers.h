@@ -16,7 +16,7 @@ inline bool isBoundary(const uint8_t *p, const uint8_t *end) {
 }
 
 /// The end of the number that starts at `p`, or null when it is not one by RFC 8259. Any magnitude is a number.
-inline const uint8_t *numberEnd(const uint8_t *p, const uint8_t *end) {
+[[gnu::always_inline]] inline const uint8_t *numberEnd(const uint8_t *p, const uint8_t *end) {
   if (*p == '-') ++p;
   if (p == end || !isDigit(*p)) return nullptr;
   if (*p == '0') {

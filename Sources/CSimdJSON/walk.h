@@ -50,7 +50,8 @@ struct Walk {
 
   /// `indexes` are the `indexCount` structural positions simdjson's first stage found: every `{}[]:,` outside strings,
   /// every opening quote, and the first byte of everything else that follows white space, a quote or one of those. So
-  /// whatever is between a token and the next index is white space, if the token's own end is checked.
+  /// whatever is between a token and the next index is white space, if the token's own end is checked. One more index,
+  /// `length`, must stand behind the last.
   Rejection run(const uint8_t *bytes, size_t length, const uint32_t *indexes, size_t indexCount, const Node &root);
 
  private:
@@ -105,14 +106,17 @@ inline Rejection Walk::run(
 
   for (Slot &slot : slots) slot.kind = Kind::absent;
   repeated = 0;
+  // A container ends with a closing bracket, and a closing bracket either is an error or leads to `close`. So only there
+  // can the indexes run out, and nowhere else is that looked at.
+  if (next == last) return invalidJSON;
+  if ((bytes[*next] == '{' || bytes[*next] == '[') && bytes[last[-1]] != '}' && bytes[last[-1]] != ']') return invalidJSON;
 
 value:
-  if (next == last) return invalidJSON;
   p = bytes + *next++;
   // Most values are texts; a switch of ten cases is a jump the processor guesses less well.
   if (*p == '"') {
     if (target || escapes) {
-      const uint8_t *close = closingQuote(p, next == last ? end : bytes + *next);
+      const uint8_t *close = closingQuote(p, bytes + *next);
       if (close == p) return invalidJSON;
       const bool escaped = escapes && findBackslash(p + 1, close);
       if (escaped && !escapesAreValid(p + 1, close)) return invalidJSON;
@@ -160,7 +164,6 @@ open:
     deep = true;
     node = nullptr;
   }
-  if (next == last) return invalidJSON;
   if (inObject) {
     p = bytes + *next++;
     if (*p == '}') goto close;
@@ -174,14 +177,14 @@ close:
   if (--depth == 0) goto done;
   node = depth <= maximumDepth ? nodes[depth] : nullptr;
   inObject = objects[depth];
+  if (next == last) return invalidJSON;
 
 afterValue:
   if (depth == 0) goto done;
-  if (next == last) return invalidJSON;
   p = bytes + *next++;
   if (inObject) {
     if (*p == '}') goto close;
-    if (*p != ',' || next == last) return invalidJSON;
+    if (*p != ',') return invalidJSON;
     p = bytes + *next++;
     goto name;
   }
@@ -191,7 +194,7 @@ afterValue:
   return invalidJSON;
 
 name:
-  if (*p != '"' || next == last || bytes[*next] != ':') return invalidJSON;
+  if (*p != '"' || bytes[*next] != ':') return invalidJSON;
   target = nullptr;
   if (node || escapes) {
     const uint8_t *const close = closingQuote(p, bytes + *next);

@@ -37,6 +37,12 @@ final class CodedMemory {
       + funnels.reduce(0) { $0 + $1.byteCount }
   }
 
+  /// What only a commit can give back, and what may be dropped after it, without what tables have set aside.
+  var usedByteCount: Int {
+    dictionary.byteCount + users.byteCount + rollups.reduce(0) { $0 + $1.usedByteCount }
+      + funnels.reduce(0) { $0 + $1.usedByteCount }
+  }
+
   /// Finds or makes the slot of every candidate's user; records that are not in memory are read together.
   func fetchUsers(
     _ keys: UnsafePointer<Key128>, _ scratch: inout BatchScratch, from store: Store, batch: UInt32

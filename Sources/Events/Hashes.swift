@@ -17,3 +17,9 @@ func sipHash(_ bytes: UnsafeRawBufferPointer, key0: UInt64, key1: UInt64) -> Key
 
 /// The hash every `TextRef` carries: of the bytes alone, the same in every process.
 public func textHash(_ start: UnsafePointer<UInt8>, _ length: Int) -> UInt32 { decoder_text_hash(start, length) }
+
+/// 128 bits of any text, for digests of meaning: the same in every process and on every machine.
+public func digest(_ text: String) -> Key128 {
+  var text = text
+  return text.withUTF8 { sipHash(UnsafeRawBufferPointer($0), key0: 0x6d69_6c6c_7261_6365, key1: 0x6d65_616e_696e_6721) }
+}

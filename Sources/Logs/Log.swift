@@ -47,7 +47,13 @@ public protocol Log: AnyObject, Sendable {
   var hasStamps: Bool { get }
   /// The offset after the last readable record; nil when only reading to the end will tell.
   func endOffset(partition: Int) throws(Failure) -> Int64?
+  /// Where reading begins when nothing has been read: behind what retention removed.
+  func startPosition(partition: Int) throws(Failure) -> LogPosition
   func reader(partition: Int, from position: LogPosition) throws(Failure) -> any LogReader
+}
+
+extension Log {
+  public func startPosition(partition: Int) throws(Failure) -> LogPosition { .start }
 }
 
 /// Reads one partition in order. Owned by one thread at a time.
@@ -56,4 +62,11 @@ public protocol LogReader: AnyObject {
   /// none when the end is reached for now.
   /// - Errors: `.corrupt` names the file and position; `.unavailable` when the log is away.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure)
+
+  /// The last read returned nothing though the end is not reached: other partitions have to be read first.
+  var isHeldUp: Bool { get }
+}
+
+extension LogReader {
+  public var isHeldUp: Bool { false }
 }

@@ -44,6 +44,19 @@ public final class LogSlice {
     byteCount = 0
   }
 
+  /// Swaps all content with another slice, without copying: how a reader hands over what it has prepared.
+  public func exchange(with other: LogSlice) {
+    swap(&bytes, &other.bytes)
+    swap(&byteCapacity, &other.byteCapacity)
+    swap(&byteCount, &other.byteCount)
+    swap(&ranges, &other.ranges)
+    swap(&stamps, &other.stamps)
+    swap(&offsets, &other.offsets)
+    swap(&recordCapacity, &other.recordCapacity)
+    swap(&count, &other.count)
+    swap(&end, &other.end)
+  }
+
   /// Makes room for `capacity` bytes in all; content is kept, pointers are not.
   public func reserve(bytes capacity: Int) {
     guard capacity > byteCapacity else { return }
@@ -63,6 +76,12 @@ public final class LogSlice {
     stamps[count] = stamp
     offsets[count] = offset
     count += 1
+  }
+
+  /// Forgets the descriptions of all records after the first `count`; their bytes stay.
+  public func truncate(count: Int) {
+    precondition(count <= self.count, "truncate to \(count) of \(self.count)")
+    self.count = count
   }
 
   /// Copies one record in.

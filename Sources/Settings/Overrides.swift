@@ -19,9 +19,11 @@ public final class Overrides {
 
   /// One line for each variable that no key asked for. To be read when everything was.
   public var warnings: [String] {
-    values.keys.filter { !known.contains($0) }.sorted().map {
-      let hint = Suggestion.closest(to: $0, among: known.sorted()).map { "; did you mean '\($0)'?" } ?? ""
-      return "\($0): no such setting\(hint)"
+    // Compared without the prefix, which would make any two names look alike.
+    let candidates = known.map { String($0.dropFirst(Overrides.prefix.count)) }.sorted()
+    return values.keys.filter { !known.contains($0) }.sorted().map { name in
+      let closest = Suggestion.closest(to: String(name.dropFirst(Overrides.prefix.count)), among: candidates)
+      return "\(name): no such setting\(closest.map { "; did you mean '\(Overrides.prefix)\($0)'?" } ?? "")"
     }
   }
 

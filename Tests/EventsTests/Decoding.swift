@@ -48,7 +48,10 @@ extension EventBatch {
       bytes += record
     }
     // Exactly as long as the records: reading on is then a fault a sanitizer sees.
-    decode(bytes, ranges: ranges, count: ranges.count)
+    let exact = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
+    exact.initialize(from: bytes, count: bytes.count)
+    defer { exact.deallocate() }
+    decode(exact, ranges: ranges, count: ranges.count)
     return (0..<count).map { row($0) }
   }
 }

@@ -57,8 +57,9 @@ struct DimensionFilter {
     case .isIn(let field, let literals):
       let code = code(field, codes)
       guard code != 0 else { return nil }
-      let own = dictionary.string(code)
-      return literals.contains { text($0) == own }
+      // As bytes: Swift's own comparison of texts takes differently composed letters for the same.
+      let own = dictionary.bytes(code)
+      return literals.contains { text($0)?.utf8.elementsEqual(own) ?? false }
     case .exists(let field): return code(field, codes) != 0
     case .not(let inner): return evaluate(inner, codes).map { !$0 }
     case .and(let a, let b):

@@ -64,6 +64,20 @@ final class CellTable {
     for column in columns { column.pairs?.clear() }
   }
 
+  /// Bytes that a flush will give back: what cells in use take, not what the table has set aside.
+  var usedByteCount: Int {
+    var perCell = 20 + 4 * schema.dimensions
+    var bytes = 0
+    for column in columns {
+      switch column.part {
+      case .count: perCell += 8
+      case .sum, .minimum, .maximum: perCell += 16
+      case .set, .bag, .histogram: bytes += column.pairs!.count * 32
+      }
+    }
+    return bytes + count * perCell
+  }
+
   var byteCount: Int {
     var bytes = capacity * (12 + 4 * schema.dimensions) + (mask + 1) * 4
     for column in columns {

@@ -52,10 +52,10 @@ struct FunnelReader {
 
   private func step(_ node: YAML.Node, _ expressions: ExpressionReader) -> FunnelDefinition.Step? {
     guard case .mapping = node.content else {
-      guard let type = label(node, "a step") else { return nil }
+      guard let type = label(node, "step") else { return nil }
       return FunnelDefinition.Step(name: type, eventType: type)
     }
-    let step = Section(node, path: ["a step"], problems: section.problems)
+    let step = Section(node, path: ["step"], problems: section.problems)
     let type = step.required("event").flatMap { label($0, "event") }
     let name = step.node("name").flatMap { label($0, "name") }
     let filter = step.node("where").flatMap {

@@ -30,7 +30,9 @@ struct RollupReader {
   private func measures(_ node: YAML.Node, _ expressions: ExpressionReader) -> [Measure] {
     let names = Section(node, path: ["measures"], problems: section.problems)
     let entries = names.all()
-    if case .mapping(let all) = node.content, all.isEmpty { section.report(node.place, "a rollup has at least one measure") }
+    if case .mapping(let all) = node.content, all.isEmpty {
+      section.report(node.place, "a rollup has at least one measure")
+    }
     return entries.compactMap { entry in
       Names.check(entry.key, as: "measure", at: entry.place, section.problems)
       return expressions.measure(entry.value, named: entry.key)
@@ -39,7 +41,9 @@ struct RollupReader {
 
   private func grains(_ node: YAML.Node) -> [GrainDefinition] {
     let names = Section(node, path: ["grains"], problems: section.problems)
-    if case .mapping(let all) = node.content, all.isEmpty { section.report(node.place, "a rollup has at least one grain") }
+    if case .mapping(let all) = node.content, all.isEmpty {
+      section.report(node.place, "a rollup has at least one grain")
+    }
     var grains: [GrainDefinition] = []
     for grain in Grain.allCases {
       guard let value = names.node(grain.name), let retention = names.retention(value, grain.name) else { continue }

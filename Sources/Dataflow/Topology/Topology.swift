@@ -134,7 +134,14 @@ public struct Measure: Sendable, Equatable {
 /// A condition on one event or session, in SQL's three-valued logic: a comparison with a missing value is unknown, and
 /// only what is true counts.
 public indirect enum Predicate: Sendable, Equatable {
-  public enum Comparison: String, Sendable { case equal = "=", notEqual = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">=" }
+  public enum Comparison: String, Sendable {
+    case equal = "="
+    case notEqual = "!="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+  }
 
   case compare(Field, Comparison, Literal)
   case isIn(Field, [Literal])

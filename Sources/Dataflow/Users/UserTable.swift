@@ -91,6 +91,15 @@ final class UserTable {
       }
     }
     count = kept
+    capacity = 1 << 10
+    while capacity < count { capacity *= 2 }
+    let smaller = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+    smaller.update(from: slots, count: count)
+    slots.deallocate()
+    slots = smaller
+    mask = capacity * 2 - 1
+    table.deallocate()
+    table = .allocate(capacity: mask + 1)
     table.initialize(repeating: 0, count: mask + 1)
     for index in 0..<count { place(index) }
   }

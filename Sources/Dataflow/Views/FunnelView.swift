@@ -22,8 +22,6 @@ final class FunnelView {
 
   private var matches: UnsafeMutablePointer<UInt8>
   private var capacity = 0
-  private var before: FunnelSummary
-  private var after: FunnelSummary
   private var pending: [(scope: UInt32?, bucket: Int64, summary: FunnelSummary)] = []
 
   init(_ plan: FunnelPlan, table: UInt16, clock: BucketClock, users: UserTable, dictionary: TextDictionary) {
@@ -42,13 +40,12 @@ final class FunnelView {
     byValue = hasBy ? CellTable(schema: plan.schema(dimensions: 1), dictionary: dictionary) : nil
     byWriter = hasBy ? CellWriter(table: table + 1, grains: grains, clock: clock) : nil
     matches = .allocate(capacity: 1)
-    before = FunnelSummary(steps: steps)
-    after = FunnelSummary(steps: steps)
   }
 
   deinit { matches.deallocate() }
 
   var byteCount: Int { total.byteCount + (byValue?.byteCount ?? 0) }
+  var usedByteCount: Int { total.usedByteCount + (byValue?.usedByteCount ?? 0) }
 
   func apply(_ rows: Rows, eventType: UnsafePointer<UInt32>, slots: UnsafePointer<Int32>) {
     guard rows.selected > 0 else { return }

@@ -32,6 +32,7 @@ final class RollupView {
 
   var subject: RollupDefinition.Subject { plan.definition.of }
   var byteCount: Int { cells.byteCount + capacity * (4 + plan.filters.count) }
+  var usedByteCount: Int { cells.usedByteCount }
 
   func apply(_ rows: Rows) {
     guard rows.selected > 0 else { return }

@@ -1,0 +1,106 @@
+import Basics
+import Dataflow
+import Logs
+import Stores
+
+/// `millrace run`: one topology over what a log holds now, then the end.
+public struct BoundedRun: Sendable {
+  public enum Input: Sendable {
+    /// Files, or `-`; keyed: each is one partition, else they are routed to so many partitions.
+    case files([String], keyed: Bool, partitions: Int)
+    case log(SegmentLog)
+  }
+
+  public struct Options: Sendable {
+    /// Bytes the process may take for caches and operators.
+    public var memory: Int
+    public var threads: Int
+    public var task = PartitionTask.Options()
+
+    public init(memory: Int, threads: Int) {
+      self.memory = memory
+      self.threads = threads
+    }
+  }
+
+  public let topology: LiveTopology
+  /// For progress: bytes read of the input and in all; nil total when unknown.
+  public let progress: @Sendable () -> (done: Int64, total: Int64?)
+
+  /// - Errors: `.invalid` when the data directory was made from another topology, other files or other partitions.
+  public init(
+    _ data: DataDirectory, topologyFile: (text: String, topology: Topology), input: Input, options: Options,
+    onStop: @escaping @Sendable (Int, Failure) -> Void
+  ) throws(Failure) {
+    let generation = try BoundedRun.generation(data, topologyFile, input)
+    var live = LiveTopology.Options(
+      threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
+    live.task = options.task
+    let source: any Log
+    switch input {
+    case .log(let log):
+      source = log
+      progress = { (0, nil) }
+    case .files(let paths, let keyed, _):
+      let files = try FileLog(paths: paths, shape: keyed ? .keyed : .sequence)
+      source = files
+      // Whoever keyed the files decided who is where.
+      if keyed { live.task.checksPlacement = false }
+      progress = { (files.progress.consumed, files.progress.total) }
+    }
+    topology = try LiveTopology(
+      generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
+    ) { positions throws(Failure) in
+      guard case .files(_, keyed: false, _) = input, positions.count > 1 else { return source }
+      return try RoutedLog(source, positions: positions, batchRecords: options.task.batchRecords)
+    }
+  }
+
+  private static func generation(
+    _ data: DataDirectory, _ file: (text: String, topology: Topology), _ input: Input
+  ) throws(Failure) -> Generation {
+    let source: Generation.Source
+    let partitions: Int
+    switch input {
+    case .files(let paths, let keyed, let count):
+      source = .files(paths: paths.map(absolute), keyed: keyed)
+      partitions = keyed ? paths.count : count
+    case .log(let log):
+      source = .log
+      partitions = log.partitionCount
+    }
+    guard try data.currentGeneration(of: file.topology.name) != nil else {
+      return try Generation.create(
+        data, topology: file.topology, text: file.text, partitions: partitions, source: source)
+    }
+    let generation = try Generation.load(data, topology: file.topology.name)
+    guard generation.digest == Semantics.digest(of: file.topology) else {
+      throw .invalid(
+        "\(data.path) was built with another definition of topology '\(file.topology.name)', kept in "
+          + "\(generation.directory)/topology.yaml: use a new --data for the changed one")
+    }
+    guard generation.source == source else {
+      throw .invalid(
+        "\(data.path) was built from \(describe(generation.source)), not from \(describe(source)): the list of files is the "
+          + "log, so use the same files in the same order, or a new --data")
+    }
+    guard generation.partitionCount == partitions else {
+      throw .invalid(
+        "\(data.path) was built with \(generation.partitionCount) partitions, not \(partitions): use --partitions "
+          + "\(generation.partitionCount), or a new --data")
+    }
+    return generation
+  }
+
+  private static func describe(_ source: Generation.Source) -> String {
+    switch source {
+    case .log: "the embedded log"
+    case .files(let paths, let keyed): "\(keyed ? "the keyed files" : "the files") \(paths.joined(separator: " "))"
+    }
+  }
+
+  private static func absolute(_ path: String) -> String {
+    if path == "-" || path.hasPrefix("/") { return path }
+    return "\(DurableFile.workingDirectory)/\(path)"
+  }
+}

@@ -1,0 +1,99 @@
+import Basics
+import Glibc
+
+/// Small files that must be whole after a crash: written beside, synced, renamed, and the directory synced.
+enum DurableFile {
+  static func write(_ text: String, to path: String) throws(Failure) {
+    let temporary = path + ".new"
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw failed("create", temporary) }
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes { Glibc.write(file, $0.baseAddress!, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        let failure = failed("write", temporary)
+        close(file)
+        throw failure
+      }
+      written += count
+    }
+    guard fsync(file) == 0 else {
+      let failure = failed("sync", temporary)
+      close(file)
+      throw failure
+    }
+    close(file)
+    guard rename(temporary, path) == 0 else { throw failed("rename", temporary) }
+    try syncDirectory(of: path)
+  }
+
+  /// Nil when there is no such file.
+  static func read(_ path: String) throws(Failure) -> String? {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    if file < 0, errno == ENOENT || errno == ENOTDIR { return nil }
+    guard file >= 0 else { throw failed("open", path) }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = Glibc.read(file, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failed("read", path) }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  static func makeDirectory(_ path: String) throws(Failure) {
+    if mkdir(path, 0o755) == 0 {
+      try syncDirectory(of: path)
+      return
+    }
+    if errno == EEXIST { return }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+      throw failed("create directory", path)
+    }
+    try makeDirectory(String(path[..<slash]))
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw failed("create directory", path) }
+    try syncDirectory(of: path)
+  }
+
+  /// Names in a directory, sorted; empty when there is none.
+  static func list(_ path: String) -> [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  static var workingDirectory: String {
+    guard let path = getcwd(nil, 0) else { return "." }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
+  static func failed(_ what: String, _ path: String) -> Failure {
+    let number = errno
+    let message = "cannot \(what) \(path): \(String(cString: strerror(number)))"
+    return number == ENOSPC || number == EDQUOT || number == EIO || number == EMFILE
+      ? .unavailable(message) : .invalid(message)
+  }
+
+  private static func syncDirectory(of path: String) throws(Failure) {
+    let slash = path.lastIndex(of: "/")
+    let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw failed("open directory", parent) }
+    defer { close(directory) }
+    guard fsync(directory) == 0 else { throw failed("sync directory", parent) }
+  }
+}

@@ -1,0 +1,107 @@
+import Basics
+import Dataflow
+import Foundation
+import Stores
+
+/// One build of a topology's state: its own directory, a frozen copy of the topology, and a store per partition.
+///
+/// - Layout: `gen-N/topology.yaml`, `gen-N/generation.json`, `gen-N/p-007/state/` (RocksDB), `gen-N/p-007/stopped` (why).
+public struct Generation: Sendable {
+  /// What the state was made from; part of its identity.
+  public enum Source: Codable, Equatable, Sendable {
+    case log
+    /// Absolute paths, or `-`, in order. Keyed: each is one partition.
+    case files(paths: [String], keyed: Bool)
+  }
+
+  private struct Description: Codable {
+    var format: Int
+    var number: Int
+    var digest: String
+    var partitions: Int
+    var source: Source
+  }
+
+  public let directory: String
+  public let number: Int
+  public let topology: Topology
+  public let digest: String
+  public let partitionCount: Int
+  public let source: Source
+
+  /// The generation that is served.
+  ///
+  /// - Errors: `.invalid` when its meaning is not this program's: another `semantics`, or a file that was edited.
+  public static func load(_ data: DataDirectory, topology name: String) throws(Failure) -> Generation {
+    guard let number = try data.currentGeneration(of: name) else {
+      throw .invalid("\(data.path) holds no generation of topology '\(name)'")
+    }
+    let directory = "\(data.directory(of: name))/gen-\(number)"
+    guard let text = try DurableFile.read("\(directory)/generation.json") else {
+      throw .corrupt("\(directory)/generation.json is missing")
+    }
+    let description: Description
+    do { description = try JSONDecoder().decode(Description.self, from: Data(text.utf8)) } catch {
+      throw .corrupt("\(directory)/generation.json cannot be read: \(error)")
+    }
+    let topology = try Topology.load(path: "\(directory)/topology.yaml")
+    guard Semantics.digest(of: topology) == description.digest else {
+      throw .invalid(
+        "\(directory): the frozen topology no longer means what the state was built with (it was edited, or this program "
+          + "gives it another meaning); use the program that built it, or rebuild the state in a new data directory")
+    }
+    return Generation(
+      directory: directory, number: number, topology: topology, digest: description.digest,
+      partitionCount: description.partitions, source: description.source)
+  }
+
+  /// Makes generation 1 of a topology. It exists from the moment `current` names it.
+  public static func create(
+    _ data: DataDirectory, topology: Topology, text: String, partitions: Int, source: Source
+  ) throws(Failure) -> Generation {
+    let directory = "\(data.directory(of: topology.name))/gen-1"
+    try DurableFile.makeDirectory(directory)
+    try DurableFile.write(text, to: "\(directory)/topology.yaml")
+    let digest = Semantics.digest(of: topology)
+    let description = Description(
+      format: DataDirectory.format, number: 1, digest: digest, partitions: partitions, source: source)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    let encoded: String
+    do { encoded = String(decoding: try encoder.encode(description), as: UTF8.self) } catch {
+      preconditionFailure("a generation's description does not encode: \(error)")
+    }
+    try DurableFile.write(encoded + "\n", to: "\(directory)/generation.json")
+    try DurableFile.write("1\n", to: "\(data.directory(of: topology.name))/current")
+    return Generation(
+      directory: directory, number: 1, topology: topology, digest: digest, partitionCount: partitions, source: source)
+  }
+
+  func partitionDirectory(_ partition: Int) -> String {
+    let digits = String(partition)
+    return "\(directory)/p-\(String(repeating: "0", count: max(0, 3 - digits.count)))\(digits)"
+  }
+
+  func openStore(_ partition: Int, budget: MemoryBudget, readOnly: Bool) throws(Failure) -> Store {
+    let directory = partitionDirectory(partition)
+    if !readOnly { try DurableFile.makeDirectory(directory) }
+    var options = Store.Options(budget: budget, stores: partitionCount, merging: CellMerging())
+    options.readOnly = readOnly
+    return try Store(path: "\(directory)/state", options)
+  }
+
+  /// Why the partition stopped when it last ran; nil when it did not.
+  public func stopped(_ partition: Int) -> String? {
+    (try? DurableFile.read("\(partitionDirectory(partition))/stopped")) ?? nil
+  }
+
+  func setStopped(_ partition: Int, _ message: String?) {
+    let file = "\(partitionDirectory(partition))/stopped"
+    if let message {
+      // The disk may be what stopped it; then the note is lost and the message stays in the log output.
+      try? DurableFile.write(message, to: file)
+    } else {
+      unlink(file)
+    }
+  }
+}

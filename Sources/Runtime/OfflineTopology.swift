@@ -1,0 +1,79 @@
+import Basics
+import Dataflow
+import Logs
+import Stores
+
+/// A generation opened for reading only, by a command that runs while no server does.
+public final class OfflineTopology: Sendable {
+  public let generation: Generation
+  private let plan: Plan
+  private let stores: [Int: Store]
+  private let missing: [MissingPartition]
+  private let data: DataDirectory
+
+  public init(_ data: DataDirectory, topology: String, memory: Int) throws(Failure) {
+    self.data = data
+    generation = try Generation.load(data, topology: topology)
+    plan = try Plan(generation.topology)
+    let budget = MemoryBudget(bytes: memory)
+    var stores: [Int: Store] = [:]
+    var missing: [MissingPartition] = []
+    for partition in 0..<generation.partitionCount {
+      if let message = generation.stopped(partition) {
+        missing.append(MissingPartition(partition: partition, message: message))
+      }
+      guard DurableFile.list("\(generation.partitionDirectory(partition))/state").contains("CURRENT") else { continue }
+      do throws(Failure) {
+        stores[partition] = try generation.openStore(partition, budget: budget, readOnly: true)
+      } catch {
+        if !missing.contains(where: { $0.partition == partition }) {
+          missing.append(MissingPartition(partition: partition, message: error.message))
+        }
+      }
+    }
+    self.stores = stores
+    self.missing = missing
+  }
+
+  public func reading() throws(Failure) -> Reading {
+    let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
+    let answers = try Answers(plan: plan, snapshots: snapshots)
+    var newest: Int64?
+    for snapshot in snapshots {
+      let frontier = try Frontier(snapshot)
+      if let time = frontier.newestStamp ?? frontier.newestTime { newest = max(newest ?? time, time) }
+    }
+    return Reading(
+      topology: generation.topology, generation: generation.number, answers: answers, partial: missing,
+      completeUntil: newest, takenAt: wallMilliseconds())
+  }
+
+  /// As the last commits left them.
+  public func statuses() throws(Failure) -> [PartitionStatus] {
+    var all: [PartitionStatus] = []
+    for partition in 0..<generation.partitionCount {
+      var status = PartitionStatus(partition: partition, ledger: Ledger(columns: plan.projection.columns.count))
+      status.state = .finished
+      if let store = stores[partition] {
+        status.ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: plan.projection.columns.count)
+        status.offset = try PartitionTask.position(in: store).offset
+        status.newestStamp = try Frontier(store.snapshot()).newestStamp
+      }
+      if let gone = missing.first(where: { $0.partition == partition }) {
+        status.state = .stopped(.corrupt(gone.message))
+      }
+      all.append(status)
+    }
+    return all
+  }
+
+  /// Rejected records in partition and offset order, until `body` returns false.
+  public func rejected(_ body: (RejectedRecord) throws(Failure) -> Bool) throws(Failure) {
+    for partition in stores.keys.sorted() {
+      guard try RejectedRecords.list(stores[partition]!.snapshot(), partition: partition, body) else { return }
+    }
+  }
+
+  /// Bytes of state on disk.
+  public var stateBytes: Int { stores.values.reduce(0) { $0 + $1.fileBytes } }
+}

@@ -1,0 +1,40 @@
+import Basics
+import Dataflow
+
+/// What the outside may know of a partition while a worker has it.
+public struct PartitionStatus: Sendable {
+  public enum State: Equatable, Sendable {
+    case running
+    /// Read to the end that was asked for, and committed.
+    case finished
+    /// Stopped by a failure; the other partitions go on.
+    case stopped(Failure)
+  }
+
+  public var partition: Int
+  public var state = State.running
+  /// The next offset to be read.
+  public var offset: Int64 = 0
+  /// The log's end when last looked at; nil when only reading will tell.
+  public var endOffset: Int64?
+  public var newestStamp: Int64?
+  public var ledger: Ledger
+  /// Records read since the process started.
+  public var readThisRun: Int64 = 0
+  public var bytesThisRun: Int64 = 0
+  public var memoryBytes = 0
+  /// Everything the log had when last looked at has been applied and committed, at this time of the machine's clock, milliseconds.
+  public var caughtUpAt: Int64?
+
+  public init(partition: Int, ledger: Ledger) {
+    self.partition = partition
+    self.ledger = ledger
+  }
+
+  public var lag: Int64? { endOffset.map { max(0, $0 - offset) } }
+
+  public var failure: Failure? {
+    if case .stopped(let failure) = state { return failure }
+    return nil
+  }
+}

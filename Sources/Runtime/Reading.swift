@@ -1,0 +1,25 @@
+import Basics
+import Dataflow
+
+/// A partition whose numbers are not, or no longer, in an answer.
+public struct MissingPartition: Equatable, Sendable {
+  public var partition: Int
+  /// What stopped it, and what to do.
+  public var message: String
+}
+
+/// What one request reads: snapshots of all partitions of a generation, and how far they are.
+public struct Reading: Sendable {
+  public var topology: Topology
+  public var generation: Int
+  public var answers: Answers
+  /// Partitions that stopped or cannot be read; empty when the answer is whole.
+  public var partial: [MissingPartition]
+  /// Everything appended up to this time is in the answers; milliseconds; nil before the first event.
+  public var completeUntil: Int64?
+  /// Now, when the snapshots were taken.
+  public var takenAt: Int64
+
+  /// Seconds between `completeUntil` and the moment of reading.
+  public var freshnessSeconds: Int64? { completeUntil.map { max(0, (takenAt - $0) / 1_000) } }
+}

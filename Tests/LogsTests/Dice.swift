@@ -1,0 +1,20 @@
+/// Numbers from a seed, the same on every machine. Source: SplitMix64.
+struct Dice: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+
+  mutating func bytes(_ count: Int, from alphabet: ClosedRange<UInt8> = 33...126) -> [UInt8] {
+    (0..<count).map { _ in alphabet.lowerBound + UInt8(below(alphabet.count)) }
+  }
+}
