@@ -9,6 +9,12 @@ public struct ExportRow: Equatable, Sendable {
   public var dimensions: [String]
   /// In declared order.
   public var measures: [MeasureValue]
+
+  public init(bucket: Int64, dimensions: [String], measures: [MeasureValue]) {
+    self.bucket = bucket
+    self.dimensions = dimensions
+    self.measures = measures
+  }
 }
 
 extension Answers {

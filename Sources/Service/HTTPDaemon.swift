@@ -1,0 +1,140 @@
+import Basics
+import CMicroHTTPD
+import Glibc
+import Synchronization
+
+/// Owns an `MHD_Daemon`, the listening socket it serves, and what its callbacks point to.
+///
+/// `@unchecked Sendable`: `state` is only touched under its mutex; the rest is constant. The callbacks' pointer to `self` is
+/// not retained: `stop`, called from `Server.deinit` at the latest, ends all threads that could use it.
+final class HTTPDaemon: @unchecked Sendable {
+  private enum State {
+    case idle
+    case running(OpaquePointer)
+    case stopped
+  }
+
+  /// One request while its body arrives; owned by the connection's `con_cls` until the request is completed.
+  private final class Exchange {
+    var body: [UInt8] = []
+  }
+
+  /// Of one connection: headers and the target of a request, parts of its body.
+  private static let connectionBytes = 64 << 10
+
+  private let socket: ListeningSocket
+  private let options: Server.Options
+  private let respond: @Sendable (Request) -> Response
+  // OpaquePointer is not Sendable: see the type's comment.
+  private nonisolated(unsafe) var state = State.idle
+  private let guardian = Mutex(())
+
+  init(socket: ListeningSocket, options: Server.Options, respond: @escaping @Sendable (Request) -> Response) {
+    self.socket = socket
+    self.options = options
+    self.respond = respond
+  }
+
+  func start() throws(Failure) {
+    let failed = guardian.withLock { (_) -> Bool in
+      guard case .idle = state else { return false }
+      let context = Unmanaged.passUnretained(self).toOpaque()
+      let daemon = mhd_start(
+        socket.descriptor, UInt32(clamping: options.threads), UInt32(clamping: options.connections),
+        UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed, context)
+      guard let daemon else { return true }
+      state = .running(daemon)
+      return false
+    }
+    if failed { throw .unavailable("the HTTP server cannot start: \(String(cString: strerror(errno)))") }
+  }
+
+  func stop() {
+    guardian.withLock { _ in
+      switch state {
+      // Waits for its threads, and closes the socket.
+      case .running(let daemon): MHD_stop_daemon(daemon)
+      case .idle: close(socket.descriptor)
+      case .stopped: break
+      }
+      state = .stopped
+    }
+  }
+
+  private static let handle: MHD_AccessHandlerCallback = { context, connection, url, method, _, data, size, state in
+    Unmanaged<HTTPDaemon>.fromOpaque(context!).takeUnretainedValue()
+      .receive(connection!, url!, method!, data, &size!.pointee, &state!.pointee)
+  }
+
+  private static let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
+    guard let exchange = state?.pointee else { return }
+    Unmanaged<Exchange>.fromOpaque(exchange).release()
+    state!.pointee = nil
+  }
+
+  /// Called once when the headers are there, then for each part of a body, then once more.
+  private func receive(
+    _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>,
+    _ data: UnsafePointer<CChar>?, _ size: inout Int, _ state: inout UnsafeMutableRawPointer?
+  ) -> MHD_Result {
+    guard let known = state else {
+      state = Unmanaged.passRetained(Exchange()).toOpaque()
+      guard announcedBytes(connection) <= options.bodyBytes else { return queue(connection, HTTPDaemon.tooLarge) }
+      return HTTPDaemon.yes
+    }
+    let exchange = Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
+    guard size == 0 else {
+      exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size))
+      size = 0
+      // In the middle of a body of unknown length nothing can be answered: the connection is closed.
+      return exchange.body.count <= options.bodyBytes ? HTTPDaemon.yes : HTTPDaemon.no
+    }
+    let request = Request(
+      String(cString: method), String(cString: url), query: items(connection), body: exchange.body)
+    return queue(connection, respond(request))
+  }
+
+  private func announcedBytes(_ connection: OpaquePointer) -> Int {
+    guard let text = MHD_lookup_connection_value(connection, HTTPDaemon.header, "Content-Length") else { return 0 }
+    return Int(String(cString: text)) ?? .max
+  }
+
+  private func items(_ connection: OpaquePointer) -> [(name: String, value: String)] {
+    var items: [(name: String, value: String)] = []
+    withUnsafeMutablePointer(to: &items) { items in
+      _ = MHD_get_connection_values_n(
+        connection, HTTPDaemon.argument,
+        { items, _, name, nameSize, value, valueSize in
+          let text = { (start: UnsafePointer<CChar>?, count: Int) in
+            String(decoding: UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count), as: UTF8.self)
+          }
+          items!.assumingMemoryBound(to: [(name: String, value: String)].self).pointee
+            .append((text(name, nameSize), text(value, valueSize)))
+          return HTTPDaemon.yes
+        }, items)
+    }
+    return items
+  }
+
+  private func queue(_ connection: OpaquePointer, _ response: Response) -> MHD_Result {
+    var body = response.body
+    let made = body.withUTF8 { bytes in
+      MHD_create_response_from_buffer(
+        bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), HTTPDaemon.copied)
+    }
+    guard let made else { return HTTPDaemon.no }
+    defer { MHD_destroy_response(made) }
+    for header in response.headers { _ = MHD_add_response_header(made, header.name, header.value) }
+    return MHD_queue_response(connection, UInt32(response.status), made)
+  }
+
+  private static let tooLarge = Response.problem(413, "the request's body is larger than this server takes")
+
+  // The library's enums are closed, so their names do not reach Swift: MHD_NO, MHD_YES, MHD_HEADER_KIND,
+  // MHD_GET_ARGUMENT_KIND, MHD_RESPMEM_MUST_COPY.
+  private static let no = MHD_Result(rawValue: 0)!
+  private static let yes = MHD_Result(rawValue: 1)!
+  private static let header = MHD_ValueKind(rawValue: 1)!
+  private static let argument = MHD_ValueKind(rawValue: 8)!
+  private static let copied = MHD_ResponseMemoryMode(rawValue: 2)!
+}

@@ -1,0 +1,69 @@
+import Basics
+
+/// An HTTP response, whole.
+public struct Response: Equatable, Sendable {
+  public struct Header: Equatable, Sendable {
+    public var name: String
+    public var value: String
+  }
+
+  public var status: Int
+  public var headers: [Header]
+  public var body: String
+
+  init(_ status: Int, _ contentType: String, _ body: String, _ more: [Header] = []) {
+    self.status = status
+    self.body = body
+    headers =
+      [
+        Header(name: "Content-Type", value: contentType),
+        // Numbers change with every event, and whatever a document holds, it is of the type it says.
+        Header(name: "Cache-Control", value: "no-store"),
+        Header(name: "X-Content-Type-Options", value: "nosniff"),
+      ] + more
+  }
+
+  public func header(_ name: String) -> String? {
+    headers.first { $0.name.lowercased() == name.lowercased() }?.value
+  }
+
+  static func json(_ text: String) -> Response { Response(200, "application/json", text + "\n") }
+
+  /// RFC 9457. `detail` may hold what the client sent: JSON's escapes and the content type keep it text.
+  ///
+  /// - `extra`: further members.
+  static func problem(
+    _ status: Int, _ detail: String, _ headers: [Header] = [], extra: (inout JSONText) -> Void = { _ in }
+  ) -> Response {
+    var json = JSONText()
+    json.object { json in
+      json.field("type", "about:blank")
+      json.field("title", title(status))
+      json.field("status", status)
+      json.field("detail", detail)
+      extra(&json)
+    }
+    return Response(status, "application/problem+json", json.text + "\n", headers)
+  }
+
+  static func problem(_ failure: Failure) -> Response {
+    switch failure.kind {
+    case .invalid: problem(400, failure.message)
+    case .unavailable: problem(503, failure.message, [retrySoon])
+    case .corrupt: problem(500, failure.message)
+    }
+  }
+
+  static let retrySoon = Header(name: "Retry-After", value: "5")
+
+  private static func title(_ status: Int) -> String {
+    switch status {
+    case 400: "Bad Request"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 413: "Content Too Large"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+  }
+}

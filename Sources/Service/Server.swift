@@ -1,0 +1,43 @@
+import Basics
+import Synchronization
+
+/// HTTP on a loopback address: a pool of threads of its own that read requests, ask `respond`, and write what it answers.
+///
+/// `respond` runs on those threads and may block: other connections of the same thread wait for it.
+public final class Server: Sendable {
+  public struct Options: Sendable {
+    public var threads = 2
+    public var connections = 1_000
+    /// A connection on which nothing happens for so long is closed.
+    public var idleSeconds = 30
+    /// Larger bodies are refused with 413.
+    public var bodyBytes = 1 << 20
+
+    public init() {}
+  }
+
+  public let host: String
+  /// The one asked for, or for 0 the one the system chose.
+  public let port: UInt16
+  private let daemon: HTTPDaemon
+
+  /// Listens, so that the port is ours and known; `start` begins to answer.
+  ///
+  /// - Errors: `.unavailable` when the address is in use, `.invalid` when it is not a loopback address.
+  public init(
+    host: String, port: UInt16, options: Options = Options(), respond: @escaping @Sendable (Request) -> Response
+  ) throws(Failure) {
+    let socket = try ListeningSocket(host: host, port: port)
+    self.host = host
+    self.port = socket.port
+    daemon = HTTPDaemon(socket: socket, options: options, respond: respond)
+  }
+
+  deinit { stop() }
+
+  public func start() throws(Failure) { try daemon.start() }
+
+  /// Requests being answered are finished, all connections closed; returns when the threads have ended. Not to be called
+  /// from `respond`, which would wait for itself.
+  public func stop() { daemon.stop() }
+}
