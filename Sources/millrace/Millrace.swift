@@ -8,9 +8,11 @@ enum Millrace {
 
   static var commands: [Command] {
     [
-      Command(Run.syntax, Run.run), Command(Validate.syntax, Validate.run), Command(Export.syntax, Export.run),
-      Command(Quarantine.syntax, Quarantine.run), Command(ImportFiles.syntax, ImportFiles.run),
-      Command(LogCommand.syntax, LogCommand.run), Command(Generate.syntax, Generate.run),
+      Command(Run.syntax, Run.run), Command(ImportFiles.syntax, ImportFiles.run),
+      Command(Validate.syntax, Validate.run), Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
+      Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
+      Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),
+      Command(Generate.syntax, Generate.run),
     ]
   }
 
