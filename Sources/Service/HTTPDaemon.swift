@@ -41,7 +41,8 @@ final class HTTPDaemon: @unchecked Sendable {
       let context = Unmanaged.passUnretained(self).toOpaque()
       let daemon = mhd_start(
         socket.descriptor, UInt32(clamping: options.threads), UInt32(clamping: options.connections),
-        UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed, context)
+        UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed,
+        context)
       guard let daemon else { return true }
       state = .running(daemon)
       return false

@@ -20,7 +20,8 @@ struct ListeningSocket {
     defer { freeaddrinfo(found) }
     // Until there are API keys, whoever reaches the port may read everything.
     guard ListeningSocket.isLoopback(name) else {
-      throw .invalid("listen: '\(host)' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used")
+      throw .invalid(
+        "listen: '\(host)' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used")
     }
     let where_ = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     let descriptor = socket(

@@ -67,7 +67,9 @@ public struct QueryParameters: Sendable {
     var names: [String] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let name = String(part.drop { $0 == " " })
-      guard !name.isEmpty else { throw .invalid("group_by: a name is missing between commas in \(NamedValues.shown(text))") }
+      guard !name.isEmpty else {
+        throw .invalid("group_by: a name is missing between the commas of \(NamedValues.shown(text))")
+      }
       guard !names.contains(name) else { throw .invalid("group_by: \(NamedValues.shown(name)) is given twice") }
       names.append(name)
     }

@@ -88,7 +88,9 @@ public enum StatusText {
     json.field("retention", retention(funnel.retentionMilliseconds))
   }
 
-  private static func retention(_ milliseconds: Int64?) -> String { milliseconds.map { Durations.text($0) } ?? "forever" }
+  private static func retention(_ milliseconds: Int64?) -> String {
+    milliseconds.map { Durations.text($0) } ?? "forever"
+  }
 
   private static func partition(_ status: PartitionStatus, _ json: inout JSONText) {
     json.object { json in

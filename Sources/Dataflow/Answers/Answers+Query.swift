@@ -22,8 +22,16 @@ extension Answers {
       start: request.start ?? .min, end: request.end.map { rowClock.rowEnd(ofLastBefore: $0, request.granularity) } ?? .max,
       group: group, parts: parts, schema: rollup.schema,
       row: { bucket in
-        guard storedClock.bucketEnd(bucket, grain: definition.grain) > expired else { return nil }
         let row = rowClock.row(of: bucket, request.granularity)
+        // A row shows whole or not at all: one of stored buckets of its own grain until it ends, one put together from a
+        // finer grain while the first of those is kept.
+        if definition.grain < request.granularity {
+          if row < expired { return nil }
+        } else {
+          let end =
+            definition.grain == .hour ? row + Timestamp.hour : storedClock.bucketEnd(bucket, grain: definition.grain)
+          if end <= expired { return nil }
+        }
         if let start = request.start, row < start { return nil }
         if let end = request.end, row >= end { return nil }
         return row

@@ -1,0 +1,49 @@
+import Basics
+import Dataflow
+import Runtime
+import Settings
+
+extension API {
+  func query(_ request: Request) throws(Failure) -> Response {
+    let parameters = try QueryParameters(request.query)
+    let topology = try node.topology(
+      named: parameters.topology, view: parameters.view, metric: parameters.metric)
+    let asked = try parameters.request(of: topology.generation.topology)
+    let reading = try topology.reading()
+    return .json(AnswerText.query(reading, try reading.answers.query(asked)))
+  }
+
+  func funnel(_ view: String, _ request: Request) throws(Failure) -> Response {
+    let parameters = try FunnelParameters(request.query)
+    guard isFunnel(view, in: parameters.topology) else { return noFunnel(view, in: parameters.topology) }
+    let topology = try node.topology(named: parameters.topology, view: view)
+    let reading = try topology.reading()
+    let answer = try reading.answers.funnel(
+      view: view, start: parameters.start, end: parameters.end, by: parameters.by)
+    return .json(AnswerText.funnel(reading, answer))
+  }
+
+  private func isFunnel(_ view: String, in topology: String?) -> Bool {
+    // A wrong `topology` is a parameter's fault, not the path's: it is left to be refused as one.
+    if let topology, !node.topologies.contains(where: { $0.generation.topology.name == topology }) { return true }
+    return meant(topology).contains { $0.generation.topology.funnel(named: view) != nil }
+  }
+
+  private func noFunnel(_ view: String, in topology: String?) -> Response {
+    let known = meant(topology).flatMap(\.generation.topology.views).map(\.name)
+    let isRollup = known.contains(view)
+    let funnels = meant(topology).flatMap { live in
+      live.generation.topology.views.map(\.name).filter { live.generation.topology.funnel(named: $0) != nil }
+    }
+    let hint = Suggestion.hint(for: view, among: funnels)
+    return .problem(
+      404,
+      isRollup
+        ? "view '\(view)' is a rollup, not a funnel: /query has its metrics"
+        : "there is no funnel \(NamedValues.shown(view))\(hint)")
+  }
+
+  private func meant(_ topology: String?) -> [LiveTopology] {
+    node.topologies.filter { topology == nil || $0.generation.topology.name == topology }
+  }
+}

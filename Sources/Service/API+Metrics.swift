@@ -1,0 +1,111 @@
+import Basics
+import Dataflow
+import Runtime
+
+extension API {
+  private typealias Labels = [(name: String, value: String)]
+
+  /// What one scrape shows: looked at once, so that the families agree with each other.
+  private struct Scrape {
+    var labels: Labels
+    var partitions: [(labels: Labels, status: PartitionStatus)]
+    var stateBytes: Int
+    var freshnessSeconds: Int64?
+  }
+
+  func metrics() throws(Failure) -> Response {
+    var all: [Scrape] = []
+    for topology in node.topologies { all.append(try scrape(topology)) }
+    var text = PrometheusText()
+    records(all, &text)
+    partitions(all, &text)
+    topologies(all, &text)
+    process(&text)
+    return Response(200, PrometheusText.contentType, text.text)
+  }
+
+  private func scrape(_ topology: LiveTopology) throws(Failure) -> Scrape {
+    let name = topology.generation.topology.name
+    return Scrape(
+      labels: [("topology", name)],
+      partitions: statuses(topology).map { ([("topology", name), ("partition", String($0.partition))], $0) },
+      stateBytes: topology.stateBytes, freshnessSeconds: try topology.reading().freshnessSeconds)
+  }
+
+  /// What became of every record: read = counted + duplicates + late + quarantined.
+  private func records(_ all: [Scrape], _ text: inout PrometheusText) {
+    let counters: [(name: String, help: String, value: (Ledger) -> Int64)] = [
+      ("read", "Records read from the log.", { $0.read }),
+      ("counted", "Records whose events are in the numbers.", { $0.counted }),
+      ("duplicates", "Records whose event had been counted before.", { $0.duplicates }),
+      ("late", "Records older than the horizon allows.", { $0.late }),
+    ]
+    for counter in counters {
+      text.family("millrace_records_\(counter.name)_total", .counter, counter.help)
+      each(all, &text) { counter.value($0.ledger) }
+    }
+    text.family("millrace_records_quarantined_total", .counter, "Records that could not be used.")
+    for (labels, status) in all.flatMap(\.partitions) {
+      for (reason, count) in QuarantineReason.counts(status.ledger) {
+        text.sample(count, labels + [("reason", reason)])
+      }
+    }
+    text.family(
+      "millrace_collisions_total", .counter,
+      "Duplicates whose type or time differ from the event counted under their id.")
+    each(all, &text) { $0.ledger.collisions }
+  }
+
+  private func partitions(_ all: [Scrape], _ text: inout PrometheusText) {
+    text.family("millrace_partition_up", .gauge, "1 while the partition is worked on, 0 when a failure stopped it.")
+    each(all, &text) { $0.failure == nil ? 1 : 0 }
+    text.family("millrace_partition_offset", .gauge, "The next offset to be read.")
+    each(all, &text) { $0.offset }
+    text.family("millrace_partition_end_offset", .gauge, "The offset after the log's last readable record.")
+    each(all, &text) { $0.endOffset }
+    text.family("millrace_partition_lag_records", .gauge, "Records between the two.")
+    each(all, &text) { $0.lag }
+    text.family("millrace_partition_memory_bytes", .gauge, "Memory of the partition's operators.")
+    each(all, &text) { Int64($0.memoryBytes) }
+  }
+
+  private func topologies(_ all: [Scrape], _ text: inout PrometheusText) {
+    text.family("millrace_state_bytes", .gauge, "State of the topology on disk.")
+    for scrape in all { text.sample(scrape.stateBytes, scrape.labels) }
+    text.family("millrace_freshness_seconds", .gauge, "Age of the newest time up to which answers are complete.")
+    for scrape in all {
+      if let seconds = scrape.freshnessSeconds { text.sample(seconds, scrape.labels) }
+    }
+  }
+
+  private func process(_ text: inout PrometheusText) {
+    let space = node.log.diskSpace
+    text.family("millrace_log_bytes", .gauge, "Size of the embedded log.")
+    text.sample(node.log.byteCount)
+    text.family("millrace_log_disk_free_bytes", .gauge, "Free space of the log's file system.")
+    text.sample(space.free)
+    text.family("millrace_log_disk_size_bytes", .gauge, "Size of the log's file system.")
+    text.sample(space.total)
+    text.family("millrace_memory_budget_bytes", .gauge, "Memory the process was told to keep to.")
+    text.sample(node.budget.bytes)
+    text.family("millrace_block_cache_bytes", .gauge, "Memory in the stores' shared block cache.")
+    text.sample(node.budget.cacheBytes)
+    text.family("millrace_ready", .gauge, "1 once every topology has reached the end that its log had at the start.")
+    text.sample(node.isReady ? 1 : 0)
+    if let resident = ProcessMemory.residentBytes {
+      text.family("process_resident_memory_bytes", .gauge, "Resident memory of the process.")
+      text.sample(resident)
+    }
+    text.family("process_start_time_seconds", .gauge, "When the process started, seconds since 1970.")
+    text.sample(node.startedAt / 1_000)
+    text.family("millrace_build_info", .gauge, "Always 1; the label is the program's version.")
+    text.sample(1, [("version", version), ("semantics", String(Semantics.number))])
+  }
+
+  /// A sample of the family begun for each partition that has the value.
+  private func each(_ all: [Scrape], _ text: inout PrometheusText, _ value: (PartitionStatus) -> Int64?) {
+    for (labels, status) in all.flatMap(\.partitions) {
+      if let value = value(status) { text.sample(value, labels) }
+    }
+  }
+}

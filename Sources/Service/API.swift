@@ -1,0 +1,53 @@
+import Basics
+import Runtime
+
+/// The HTTP API of a node, without HTTP: one request in, one response out, on any thread. Answers are read from snapshots, so
+/// processing never waits for them.
+public struct API: Sendable {
+  let node: Node
+  let version: String
+
+  /// - `version`: of the program, for `millrace_build_info`.
+  public init(_ node: Node, version: String) {
+    self.node = node
+    self.version = version
+  }
+
+  public func respond(_ request: Request) -> Response {
+    guard let route = route(request.path) else {
+      return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
+    }
+    guard request.method == "GET" || request.method == "HEAD" else {
+      return .problem(
+        405, "\(NamedValues.shown(request.method)) is not a method of this path",
+        [Response.Header(name: "Allow", value: "GET, HEAD")])
+    }
+    do throws(Failure) { return try route(request) } catch { return .problem(error) }
+  }
+
+  private typealias Route = (Request) throws(Failure) -> Response
+
+  private func route(_ path: String) -> Route? {
+    switch path {
+    case "/": return { (_) throws(Failure) in IndexPage.response(node) }
+    case "/query": return { (request) throws(Failure) in try query(request) }
+    case "/topologies": return { (_) throws(Failure) in topologies() }
+    case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
+    case "/readyz": return { (_) throws(Failure) in ready() }
+    case "/metrics": return { (_) throws(Failure) in try metrics() }
+    default:
+      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }
+      return { (request) throws(Failure) in try funnel(String(parts[2]), request) }
+    }
+  }
+
+  /// With the log's end as it is now, also of partitions that nobody looks at any more.
+  func statuses(_ topology: LiveTopology) -> [PartitionStatus] {
+    topology.statuses.map { status in
+      var status = status
+      if let end = (try? node.log.endOffset(partition: status.partition)) ?? nil { status.endOffset = end }
+      return status
+    }
+  }
+}
