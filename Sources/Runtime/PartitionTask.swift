@@ -122,7 +122,8 @@ public final class PartitionTask {
     bytesSinceCommit += bytes
     let now = monotonicMilliseconds()
     if uncommittedSince == nil { uncommittedSince = now }
-    if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit {
+    if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit
+    {
       try commit()
     }
   }

@@ -109,7 +109,8 @@ struct Arguments {
     let limit = positionalLimit ?? syntax.positional.count
     guard positional.count <= limit else {
       throw .invalid(
-        "'\(positional[limit])' is one argument too many for 'millrace \(syntax.verb)'; see 'millrace \(syntax.verb) --help'")
+        "'\(positional[limit])' is one argument too many for 'millrace \(syntax.verb)'; see 'millrace \(syntax.verb) --help'"
+      )
     }
   }
 

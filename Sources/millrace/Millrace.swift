@@ -42,7 +42,8 @@ enum Millrace {
     }
     guard let command = commands.first(where: { $0.syntax.verb == verb }) else {
       Console.note(
-        "unknown verb '\(verb)'\(Suggestion.hint(for: verb, among: commands.map(\.syntax.verb))); see 'millrace --help'")
+        "unknown verb '\(verb)'\(Suggestion.hint(for: verb, among: commands.map(\.syntax.verb))); see 'millrace --help'"
+      )
       return 1
     }
     do throws(Failure) {

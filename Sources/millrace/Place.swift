@@ -26,7 +26,9 @@ struct Place {
       configuration.log.path = nil
     }
     if let text = arguments.text("memory") {
-      guard let memory = Size(text) else { throw .invalid("--memory takes a size such as 512MiB or 25%, not '\(text)'") }
+      guard let memory = Size(text) else {
+        throw .invalid("--memory takes a size such as 512MiB or 25%, not '\(text)'")
+      }
       configuration.memory = memory
     }
     self.configuration = configuration
@@ -69,7 +71,9 @@ struct Place {
     while true {
       var space = statvfs()
       if statvfs(path, &space) == 0 { return Int64(space.f_blocks) * Int64(space.f_frsize) }
-      guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return path == "." ? 0 : diskBytes(".") }
+      guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        return path == "." ? 0 : diskBytes(".")
+      }
       path = String(path[..<slash])
     }
   }

@@ -67,7 +67,9 @@ struct RunSummary {
     if ledger.collisions > 0 { rows.append(["duplicates of another event", Console.grouped(ledger.collisions)]) }
     Console.table(["records", "all runs"], rows, right: [1])
     for (column, count) in zip(columns, ledger.unusableValues) where count > 0 {
-      Console.print("\(Console.grouped(count)) values of \(column.path.joined(separator: ".")) could not be used and count as missing")
+      Console.print(
+        "\(Console.grouped(count)) values of \(column.path.joined(separator: ".")) could not be used and count as missing"
+      )
     }
     Console.print(
       "\n\(Console.grouped(readThisRun)) events in \(DecimalText.format(Int128(milliseconds), scale: 3)) s: "

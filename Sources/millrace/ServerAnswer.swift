@@ -20,7 +20,9 @@ enum ServerAnswer {
     let done = DispatchSemaphore(value: 0)
     let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
     let task = URLSession.shared.dataTask(with: url) { data, response, error in
-      answer.withLock { $0 = (data ?? Data(), (response as? HTTPURLResponse)?.statusCode ?? 0, error?.localizedDescription) }
+      answer.withLock {
+        $0 = (data ?? Data(), (response as? HTTPURLResponse)?.statusCode ?? 0, error?.localizedDescription)
+      }
       done.signal()
     }
     task.resume()

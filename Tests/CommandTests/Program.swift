@@ -86,4 +86,6 @@ func export(_ view: String, grain: String, data: String) -> [[String: String]] {
   }
 }
 
-func total(_ rows: [[String: String]], _ measure: String) -> Int { rows.reduce(0) { $0 + (Int($1[measure] ?? "") ?? 0) } }
+func total(_ rows: [[String: String]], _ measure: String) -> Int {
+  rows.reduce(0) { $0 + (Int($1[measure] ?? "") ?? 0) }
+}

@@ -21,7 +21,8 @@ struct RealData: CustomTestStringConvertible, Sendable {
     file: "rees46-oct2019.ndjson.zst", topology: "shop", counted: 17_429, duplicates: 5, sessions: 4_518,
     bounces: 1_666, funnel: "purchase_path", levels: [4_504, 111, 62])
 
-  static let directory = ProcessInfo.processInfo.environment["MILLRACE_TEST_DATA"].map { URL(filePath: $0) }
+  static let directory =
+    ProcessInfo.processInfo.environment["MILLRACE_TEST_DATA"].map { URL(filePath: $0) }
     ?? Program.root.deletingLastPathComponent().appending(path: "shared/data")
 
   static let areThere = FileManager.default.fileExists(atPath: directory.appending(path: travel.file).path)
@@ -30,7 +31,10 @@ struct RealData: CustomTestStringConvertible, Sendable {
 
   func run(_ data: String, partitions: Int, _ options: [String] = []) -> Program.Result {
     Program.run(
-      ["run", "topologies/\(topology).yaml", "--input", path, "--data", data, "--partitions", "\(partitions)", "--json"]
+      [
+        "run", "topologies/\(topology).yaml", "--input", path, "--data", data, "--partitions", "\(partitions)",
+        "--json",
+      ]
         + options)
   }
 

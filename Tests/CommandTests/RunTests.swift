@@ -80,7 +80,8 @@ private func event(_ number: Int, user: Int, type: String = "view", time: String
     }
     let data = scratch.path("piped")
     #expect(
-      shell("\(Program.binary.path) run \(file) --input - --data \(data) --json < \(plain) > \(scratch.path("out"))") == 0)
+      shell("\(Program.binary.path) run \(file) --input - --data \(data) --json < \(plain) > \(scratch.path("out"))")
+        == 0)
     #expect(scratch.text("out").contains("\"counted\":100,"))
   }
 
@@ -92,9 +93,18 @@ private func event(_ number: Int, user: Int, type: String = "view", time: String
       ("too_large", Data(("{\"event_id\":\"" + String(repeating: "x", count: 10_000_000) + "\"}").utf8)),
       ("invalid_utf8", Data("{\"event_id\":\"".utf8) + Data([0xff, 0xfe]) + Data("\"}".utf8)),
       ("invalid_json", Data([0, 0, 0])),
-      ("repeated_field", Data("{\"event_id\":\"a\",\"event_id\":\"b\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":1}".utf8)),
-      ("invalid_timestamp", Data("{\"event_id\":\"a\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":1e400}".utf8)),
-      ("invalid_timestamp", Data("{\"event_id\":\"a\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":\"2026-02-31T00:00:00Z\"}".utf8)),
+      (
+        "repeated_field",
+        Data("{\"event_id\":\"a\",\"event_id\":\"b\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":1}".utf8)
+      ),
+      (
+        "invalid_timestamp",
+        Data("{\"event_id\":\"a\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":1e400}".utf8)
+      ),
+      (
+        "invalid_timestamp",
+        Data("{\"event_id\":\"a\",\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":\"2026-02-31T00:00:00Z\"}".utf8)
+      ),
       ("missing_user", Data("{\"event_id\":\"a\",\"event_type\":\"v\",\"timestamp\":1}".utf8)),
       ("wrong_type", Data("{\"event_id\":1,\"event_type\":\"v\",\"user_id\":\"1\",\"timestamp\":1}".utf8)),
       ("not_an_object", Data("[]".utf8)),

@@ -19,7 +19,8 @@ extension Oracle {
     var dimensions: [[UInt8]]
   }
 
-  private func rows<S: Subject>(_ subjects: [S], _ rollup: RollupDefinition, _ definition: GrainDefinition) -> [ExportRow]
+  private func rows<S: Subject>(_ subjects: [S], _ rollup: RollupDefinition, _ definition: GrainDefinition)
+    -> [ExportRow]
   {
     let calendar = DayCalendar(topology.timezone)
     var cells: [Cell: [S]] = [:]
@@ -32,7 +33,9 @@ extension Oracle {
     let visible = cells.keys.filter { isVisible(end: bounds[$0.bucket]!, retention: definition.retentionMilliseconds) }
     let order = visible.sorted { a, b in
       if a.bucket != b.bucket { return a.bucket < b.bucket }
-      guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else { return false }
+      guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else {
+        return false
+      }
       return a.dimensions[differing] < b.dimensions[differing]
     }
     return order.map { cell in
@@ -57,7 +60,9 @@ extension Oracle {
   private func value(_ measure: Measure, of all: [some Subject], sessions: Bool) -> MeasureValue {
     let subjects = all.filter { subject in measure.filter.map { $0.holds(for: subject) == true } ?? true }
     func isOwn(_ field: Field) -> Bool { sessions && ["start", "duration", "events"].contains(field.description) }
-    func units(_ field: Field, _ scale: Int) -> [Int128] { subjects.compactMap { $0.number(field)?.rounded(scale: scale) } }
+    func units(_ field: Field, _ scale: Int) -> [Int128] {
+      subjects.compactMap { $0.number(field)?.rounded(scale: scale) }
+    }
     switch measure.function {
     case .count: return MeasureValue(units: Int128(subjects.count), scale: 0)
     case .distinct: return MeasureValue(units: Int128(Set(subjects.map(\.user)).count), scale: 0)

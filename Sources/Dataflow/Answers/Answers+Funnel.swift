@@ -102,7 +102,8 @@ extension Answers {
         }
         steps.append(
           FunnelAnswer.Step(
-            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median))
+            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median)
+        )
         before = completed
       }
       return (dimensions == 0 ? "" : dictionary.string(cells.codes[cell]), steps)

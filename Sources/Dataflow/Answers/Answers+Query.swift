@@ -19,7 +19,8 @@ extension Answers {
     let scan = CellScan(
       table: table, grain: definition.grain,
       // A row that starts in the range may hold stored buckets that start later; none that start earlier.
-      start: request.start ?? .min, end: request.end.map { rowClock.rowEnd(ofLastBefore: $0, request.granularity) } ?? .max,
+      start: request.start ?? .min,
+      end: request.end.map { rowClock.rowEnd(ofLastBefore: $0, request.granularity) } ?? .max,
       group: group, parts: parts, schema: rollup.schema,
       row: { bucket in
         let row = rowClock.row(of: bucket, request.granularity)
@@ -72,7 +73,8 @@ extension Answers {
     }
     if found.isEmpty { throw .invalid("no view of topology \(plan.topology.name) has a metric '\(request.metric)'") }
     if found.count > 1 {
-      throw .invalid("several views have a metric '\(request.metric)': \(found.map(\.0).joined(separator: ", ")); name one")
+      throw .invalid(
+        "several views have a metric '\(request.metric)': \(found.map(\.0).joined(separator: ", ")); name one")
     }
     return found[0]
   }
@@ -84,11 +86,13 @@ extension Answers {
   }
 
   /// The coarsest stored grain whose buckets make up the rows asked for exactly.
-  private func stored(_ rollup: RollupPlan, _ request: QueryRequest, _ view: String) throws(Failure) -> GrainDefinition {
+  private func stored(_ rollup: RollupPlan, _ request: QueryRequest, _ view: String) throws(Failure) -> GrainDefinition
+  {
     let sameZone = request.timezone == nil || request.timezone == plan.topology.timezone
     let fitting = rollup.definition.grains.filter { definition in
-      definition.grain < request.granularity || (definition.grain == request.granularity)
-        && (definition.grain != .day || sameZone)
+      definition.grain < request.granularity
+        || (definition.grain == request.granularity)
+          && (definition.grain != .day || sameZone)
     }
     if let best = fitting.last {
       try checkRange(best, request)

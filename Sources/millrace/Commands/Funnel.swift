@@ -41,7 +41,8 @@ enum Funnel {
     Console.table(header, rows(answer.steps, name: nil), right: [1, 2, 3, 4])
     for (value, steps) in answer.breakdown ?? [] {
       Console.print("")
-      Console.table(header, rows(steps, name: value.isEmpty ? "(missing)" : Query.printable(value)), right: [1, 2, 3, 4])
+      Console.table(
+        header, rows(steps, name: value.isEmpty ? "(missing)" : Query.printable(value)), right: [1, 2, 3, 4])
     }
     Query.show(reading)
   }

@@ -112,7 +112,9 @@ enum Generate {
       line.byte(UInt8(ascii: "\n"))
       outputs[partition].bytes.raw(line.bytes)
       line.clear()
-      if outputs[partition].bytes.count > 1 << 20 { try outputs[partition].flush(to: files[partition], paths[partition]) }
+      if outputs[partition].bytes.count > 1 << 20 {
+        try outputs[partition].flush(to: files[partition], paths[partition])
+      }
       lines += 1
       if lines % 8_192 == 0 {
         progress.update(

@@ -47,7 +47,8 @@ enum ImportFiles {
         Console.print("went on behind \(Console.grouped(result.resumedAfter)) records of an interrupted import")
       }
       Console.print(
-        "appended \(Console.grouped(result.appended)) records in \(DecimalText.format(Int128(milliseconds), scale: 3)) s")
+        "appended \(Console.grouped(result.appended)) records in \(DecimalText.format(Int128(milliseconds), scale: 3)) s"
+      )
     }
     return 0
   }

@@ -44,7 +44,8 @@ enum LogCommand {
               json.field("partition", partition)
               json.field("start", log.startOffset(partition: partition))
               json.field("end", ends[partition])
-              json.field("last_stamp", log.lastStamp(partition: partition).map { Timestamp(milliseconds: $0).description })
+              json.field(
+                "last_stamp", log.lastStamp(partition: partition).map { Timestamp(milliseconds: $0).description })
               json.field("segments", segments.count { $0.partition == partition })
               json.field("bytes", segments.reduce(0) { $0 + ($1.partition == partition ? $1.byteCount : 0) })
             }

@@ -65,7 +65,10 @@ enum Quarantine {
     Console.table(
       ["partition", "offset", "reason", "bytes", "what is wrong"],
       records.map {
-        ["\($0.partition)", "\($0.offset)", $0.reason, "\($0.length)", "\($0.message)  \(Console.dim(excerpt($0.bytes)))"]
+        [
+          "\($0.partition)", "\($0.offset)", $0.reason, "\($0.length)",
+          "\($0.message)  \(Console.dim(excerpt($0.bytes)))",
+        ]
       }, right: [0, 1, 3])
     if isMore { Console.print("... and more: raise --limit") }
   }

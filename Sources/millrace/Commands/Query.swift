@@ -48,7 +48,11 @@ enum Query {
     let parameters = try QueryParameters(items)
     let reading = try Place(arguments).openTopology(arguments, view: parameters.view).reading()
     let answer = try reading.answers.query(try parameters.request(of: reading.topology))
-    if arguments.has("json") { Console.print(AnswerText.query(reading, answer)) } else { show(reading, answer, parameters) }
+    if arguments.has("json") {
+      Console.print(AnswerText.query(reading, answer))
+    } else {
+      show(reading, answer, parameters)
+    }
     return 0
   }
 

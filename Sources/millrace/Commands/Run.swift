@@ -38,7 +38,8 @@ enum Run {
     run.topology.start()
     watch(run, Progress(now: startedAt))
     let milliseconds = max(1, monotonicMilliseconds() - startedAt)
-    let summary = RunSummary(run.topology.statuses, milliseconds: milliseconds, plan: try Plan(run.topology.generation.topology))
+    let summary = RunSummary(
+      run.topology.statuses, milliseconds: milliseconds, plan: try Plan(run.topology.generation.topology))
     if arguments.has("json") { Console.print(summary.json) } else { summary.show() }
     if interrupts.signalSeen != nil {
       Console.note("interrupted; everything so far is committed: the same command goes on from here")
