@@ -8,7 +8,8 @@ enum Millrace {
 
   static var commands: [Command] {
     [
-      Command(Run.syntax, Run.run), Command(ImportFiles.syntax, ImportFiles.run),
+      Command(Demo.syntax, Demo.run), Command(Serve.syntax, Serve.run), Command(Run.syntax, Run.run),
+      Command(ImportFiles.syntax, ImportFiles.run),
       Command(Validate.syntax, Validate.run), Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
       Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),

@@ -38,7 +38,7 @@ enum Funnel {
   }
 
   private static func show(_ reading: Reading, _ answer: FunnelAnswer) {
-    Console.table(header, rows(answer.steps, name: nil), right: [1, 2, 3, 4])
+    show(answer.steps)
     for (value, steps) in answer.breakdown ?? [] {
       Console.print("")
       Console.table(
@@ -46,6 +46,8 @@ enum Funnel {
     }
     Query.show(reading)
   }
+
+  static func show(_ steps: [FunnelAnswer.Step]) { Console.table(header, rows(steps, name: nil), right: [1, 2, 3, 4]) }
 
   private static let header = ["step", "entered", "completed", "rate", "median s", ""]
 
