@@ -121,5 +121,5 @@ public final class LiveTopology: Sendable {
     }
   }
 
-  public var stateBytes: Int { stores.values.reduce(0) { $0 + $1.fileBytes } }
+  public var stateBytes: Int { generation.stateBytes }
 }

@@ -35,7 +35,8 @@ enum ServerAnswer {
       let detail = problem?["detail"] as? String ?? "status \(status)"
       throw status < 500 ? .invalid(detail) : .unavailable(detail)
     }
-    return body
+    // One line, as with --json.
+    return body.hasSuffix("\n") ? String(body.dropLast()) : body
   }
 
   static func escaped(_ text: String) -> String {
