@@ -42,6 +42,7 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
+    .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
