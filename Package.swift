@@ -46,8 +46,7 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
-    // The shipped program as a process: built separately, so that it is killed and restarted as it is shipped.
-    .testTarget(name: "CommandTests"),
+    .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

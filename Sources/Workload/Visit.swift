@@ -29,8 +29,8 @@ struct Visit: BitwiseCopyable {
 
 /// Which event follows which, as chances in 256.
 ///
-/// Of the visits that see a product about a fifth put one into the cart, and of those about a quarter buy. A person comes
-/// back, so over a day of one user the numbers are higher.
+/// Of the people who see a product on a day, about a quarter put one into the cart on that day, and about 30 % of those
+/// buy.
 struct VisitPlan {
   private static let ways: [(from: EventKind?, to: [(EventKind?, Int)])] = [
     (nil, [(.pageView, 140), (.viewProduct, 56), (.search, 36), (.login, 8), (.videoPlay, 8), (.signup, 8)]),
@@ -51,7 +51,7 @@ struct VisitPlan {
     (.search, [(nil, 60), (.viewProduct, 120), (.search, 40), (.pageView, 20), (.click, 16)]),
     (
       .addToCart,
-      [(nil, 76), (.viewProduct, 70), (.beginCheckout, 70), (.pageView, 24), (.removeFromCart, 16)]
+      [(nil, 60), (.viewProduct, 50), (.beginCheckout, 106), (.pageView, 24), (.removeFromCart, 16)]
     ),
     (.removeFromCart, [(nil, 96), (.viewProduct, 96), (.pageView, 40), (.search, 24)]),
     (.beginCheckout, [(nil, 72), (.purchase, 148), (.pageView, 20), (.viewProduct, 16)]),

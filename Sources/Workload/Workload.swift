@@ -33,7 +33,7 @@ public final class Workload {
   /// One bit per user: nobody is on two visits at a time.
   private var isVisiting: [UInt64]
   private var linesPlanned = 0
-  /// When the next line is due by the traffic. No visit's later event is made before it.
+  /// When the next line is due by the traffic, milliseconds UTC.
   private var due: Int64
   private var logTime: Int64 = 0
 
@@ -44,11 +44,13 @@ public final class Workload {
     let isFull = options.recordBytes >= 800
     catalog = Catalog(isFull: isFull)
     writer = LineWriter(catalog: catalog, recordBytes: options.recordBytes, isFull: isFull, seed: options.seed)
-    duplicateThreshold = RandomNumbers.threshold(options.duplicateShare / (1 - options.duplicateShare))
-    hostileThreshold = RandomNumbers.threshold(options.hostileShare)
+    // The options are shares of the lines, but chance decides once per place in the traffic, and a resend adds a line.
+    let (again, hostile) = (options.duplicateShare, options.hostileShare)
+    duplicateThreshold = again == 0 ? 0 : RandomNumbers.threshold(again / (1 - again - hostile))
+    hostileThreshold = RandomNumbers.threshold(hostile / (1 - again))
     veryLateThreshold = RandomNumbers.threshold(options.veryLateShare)
     lateThreshold = RandomNumbers.threshold(options.lateShare) + veryLateThreshold
-    // Enough people must be away for a free one to be found quickly.
+    // At least half of the people are away, so that a free one is found quickly.
     visitLimit = max(1, min(Workload.visitLimit, options.users / 2))
     random = RandomNumbers(seed: RandomNumbers.mix(options.seed))
     curve = TrafficCurve(start: options.start, end: options.end, lines: options.events)
@@ -95,7 +97,8 @@ public final class Workload {
 
   private func newVisit() -> Visit {
     var user = someone()
-    while isVisiting[user >> 6] >> UInt64(user & 63) & 1 == 1 { user = user + 1 < options.users ? user + 1 : 0 }
+    // Anybody, not the next in rank: the frequent ones are busy together, and at least half of all are away.
+    while isVisiting[user >> 6] >> UInt64(user & 63) & 1 == 1 { user = random.below(options.users) }
     isVisiting[user >> 6] |= 1 << UInt64(user & 63)
     return visit(of: user)
   }
@@ -212,7 +215,8 @@ public final class Workload {
     linesPlanned += 1
   }
 
-  /// When an event of `time` reaches the log: before the end, and not before what is in the log already.
+  /// When an event of `time` reaches the log: before the end, and not before what is in the log already. While half a
+  /// million lines wait, nothing more is late.
   private func arrival(of time: Int64) -> Int64 {
     let left = options.end - 1 - time
     let draw = random.next()
