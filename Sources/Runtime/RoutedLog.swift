@@ -28,6 +28,8 @@ public final class RoutedLog: Log, @unchecked Sendable {
     var queuedBytes: [Int]
     /// Records below are already in the partition's state.
     var from: [Int64]
+    /// Whether anybody takes the partition's records: a stopped partition must not hold up the others.
+    var isRead: [Bool]
     var spare: [LogSlice] = []
     var isAtEnd = false
   }
@@ -47,13 +49,23 @@ public final class RoutedLog: Log, @unchecked Sendable {
     let reader = try log.reader(partition: 0, from: byOffset[0])
     state = State(
       reader: reader, queues: Array(repeating: [], count: positions.count),
-      queuedBytes: Array(repeating: 0, count: positions.count), from: positions.map(\.offset))
+      queuedBytes: Array(repeating: 0, count: positions.count), from: positions.map(\.offset),
+      isRead: positions.map { _ in false })
   }
 
   public func endOffset(partition: Int) throws(Failure) -> Int64? { nil }
 
   public func reader(partition: Int, from position: LogPosition) throws(Failure) -> any LogReader {
-    RoutedReader(log: self, partition: partition)
+    lock.withLock { _ in state.isRead[partition] = true }
+    return RoutedReader(log: self, partition: partition)
+  }
+
+  fileprivate func abandon(_ partition: Int) {
+    lock.withLock { _ in
+      state.isRead[partition] = false
+      state.queues[partition].removeAll()
+      state.queuedBytes[partition] = 0
+    }
   }
 
   /// Fills the slice, or says that nothing came: at the end, or held up by another partition's queue.
@@ -86,7 +98,7 @@ public final class RoutedLog: Log, @unchecked Sendable {
     let parts = (0..<partitionCount).map { _ in state.spare.popLast() ?? LogSlice() }
     for row in 0..<chunk.count {
       let partition = batch.status[row] == 0 ? Int(batch.partitionHash[row] % UInt32(partitionCount)) : 0
-      guard chunk.offsets[row] >= state.from[partition] else { continue }
+      guard state.isRead[partition], chunk.offsets[row] >= state.from[partition] else { continue }
       let range = chunk.ranges[row]
       parts[partition].append(
         UnsafeRawBufferPointer(start: chunk.bytes + Int(range.offset), count: Int(range.length)),
@@ -113,6 +125,8 @@ private final class RoutedReader: LogReader {
     self.log = log
     self.partition = partition
   }
+
+  deinit { log.abandon(partition) }
 
   /// Slices come as they were routed: a part of one would have no position to go on from.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {
