@@ -39,10 +39,14 @@ let package = Package(
     .testTarget(name: "SettingsTests", dependencies: ["Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
     .testTarget(name: "EventsTests", dependencies: ["Events", "Basics"]),
     .testTarget(name: "LogsTests", dependencies: ["Logs", "Basics", "CChecksum", "CZstd", "CZlib"]),
-    .testTarget(name: "DataflowTests", dependencies: ["Dataflow", "Events", "Stores", "Basics"]),
+    // The naive judge: Dataflow for the model (topologies, shapes of answers) and none of its operators.
+    .target(name: "Oracle", dependencies: ["Basics", "Dataflow"], path: "Tests/Oracle"),
+    .testTarget(name: "OracleTests", dependencies: ["Oracle", "Dataflow", "Basics"]),
+    .testTarget(name: "DataflowTests", dependencies: ["Oracle", "Dataflow", "Events", "Stores", "Basics"]),
     .testTarget(
       name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
+    .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -25,6 +25,15 @@ public struct Key128: Hashable, Sendable, Comparable, BitwiseCopyable {
     self.low = low
   }
 
+  /// 32 digits.
+  public var hexadecimal: String {
+    func digits(_ word: UInt64) -> String {
+      let digits = String(word, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+    return digits(high) + digits(low)
+  }
+
   @inlinable public static func < (a: Key128, b: Key128) -> Bool {
     a.high != b.high ? a.high < b.high : a.low < b.low
   }

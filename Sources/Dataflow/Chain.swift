@@ -85,7 +85,8 @@ public final class Chain {
     }
     memory.apply(
       Rows(
-        selection: scratch.selection, selected: scratch.selectedCount, time: scratch.time, user: scratch.user, weight: nil,
+        selection: scratch.selection, selected: scratch.selectedCount, time: scratch.time, user: scratch.user,
+        weight: nil,
         texts: scratch.texts,
         numbers: plan.projection.columns.indices.map { column in
           plan.projection.columns[column].kind == .text ? scratch.noNumbers : batch.numbers(column)
@@ -138,7 +139,9 @@ public final class Chain {
   private func judge(_ batch: EventBatch, _ stamps: UnsafePointer<Int64>) {
     // Fetch the lines of the hash tables side by side before they are needed one by one.
     var touched: UInt64 = 0
-    for index in 0..<scratch.candidateCount { touched &+= identifiers.touch(batch.eventKey[Int(scratch.candidates[index])]) }
+    for index in 0..<scratch.candidateCount {
+      touched &+= identifiers.touch(batch.eventKey[Int(scratch.candidates[index])])
+    }
     withExtendedLifetime(touched) {}
 
     var selected = 0

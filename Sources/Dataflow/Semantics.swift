@@ -7,11 +7,6 @@ public enum Semantics {
 
   /// 32 hexadecimal digits that stand for the meaning of a topology under this code: equal digests, equal results.
   public static func digest(of topology: Topology) -> String {
-    let key = Events.digest("semantics \(number)\n\(topology.canonical)")
-    func hex(_ word: UInt64) -> String {
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-    return hex(key.high) + hex(key.low)
+    Events.digest("semantics \(number)\n\(topology.canonical)").hexadecimal
   }
 }

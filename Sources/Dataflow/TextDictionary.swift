@@ -1,6 +1,6 @@
-import Glibc
 import Basics
 import Events
+import Glibc
 
 /// Texts as small numbers, for the memory of one partition only: codes are never stored.
 ///

@@ -25,7 +25,9 @@ public final class FileLog: Log {
   /// - Errors: `.invalid` names the first file that is missing, a directory or not readable.
   public init(paths: [String], shape: Shape) throws(Failure) {
     guard !paths.isEmpty else { throw .invalid("no files to read: name at least one, or - for standard input") }
-    guard paths.count(where: { $0 == "-" }) <= 1 else { throw .invalid("-: standard input can be read once only; name it once") }
+    guard paths.count(where: { $0 == "-" }) <= 1 else {
+      throw .invalid("-: standard input can be read once only; name it once")
+    }
     for path in paths where path != "-" {
       var status = stat()
       guard stat(path, &status) == 0, access(path, R_OK) == 0 else { throw OpenFile.failure(path, "cannot be read") }

@@ -91,9 +91,8 @@ final class FileReader: LogReader {
       let newline = found.assumingMemoryBound(to: UInt8.self) - bytes
       let start = window.lineStart
       let length = newline > start && bytes[newline - 1] == 13 ? newline - start - 1 : newline - start
-      if length > 0, bytes[start] > 32 || !LineWindow.isBlank(UnsafeRawBufferPointer(start: bytes + start, count: length)) {
-        add(slice, start, length)
-      }
+      let line = UnsafeRawBufferPointer(start: bytes + start, count: length)
+      if length > 0, bytes[start] > 32 || !LineWindow.isBlank(line) { add(slice, start, length) }
       window.lineStart = newline + 1
       window.searched = newline + 1
     }

@@ -13,7 +13,9 @@ struct LogIdentity: Equatable {
     let path = "\(directory)/log.json"
     guard Directory.exists(path) else { return nil }
     let text = try OpenFile(path, flags: O_RDONLY).text()
-    guard let found = number("format", in: text) else { throw .corrupt("\(path): names no format; restore it from a copy") }
+    guard let found = number("format", in: text) else {
+      throw .corrupt("\(path): names no format; restore it from a copy")
+    }
     guard found <= format else {
       throw .invalid("\(path): the log has format \(found), this program knows \(format); use a newer millrace")
     }

@@ -96,7 +96,8 @@ public final class SegmentLog: Log, @unchecked Sendable {
     if let leap = clock.withLock({ $0.leap(now: now, monotonic: elapsed) }) {
       throw .unavailable(
         "\(directory): the clock leapt ahead by \(leap / 60_000) minutes, to \(Timestamp(milliseconds: now)); no events are "
-          + "taken, because all honest ones after them would look late: set the clock right, or confirm that it is right")
+          + "taken, because all honest ones after them would look late: set the clock right, or confirm that it is right"
+      )
     }
     return try partitions[partition].append(bytes, ranges: ranges, stamps: nil, now: now)
   }

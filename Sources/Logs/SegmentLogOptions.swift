@@ -5,7 +5,7 @@ public struct SegmentLogOptions: Sendable {
   /// A segment is closed at the first write after it has this many bytes.
   public var segmentBytes = 256 << 20
   /// Uncompressed bytes of a batch: what a reader decompresses to reach one record.
-  public var batchBytes = 256 << 10
+  public var batchBytes = 512 << 10
   /// Appends are refused while the file system has fewer bytes free than this.
   public var reserveBytes: Int64 = 512 << 20
   /// Segments last written to longer ago than this are removed; nil keeps them for ever.

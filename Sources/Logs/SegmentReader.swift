@@ -127,19 +127,26 @@ final class SegmentReader: LogReader {
       }
       guard let next = partition.segment(after: segment) else { return nil }
       guard next.base == position.offset else {
-        let start = partition.bounds.start
-        if start > position.offset {
-          throw .invalid(
-            "\(partition.directory): retention removed the log before offset \(start) while it was still to be read from "
-              + "\(position.offset); keep the log longer, or start again from \(start)")
-        }
+        try checkRetention()
         throw damaged("the records from offset \(position.offset) to \(next.base) are missing")
       }
       try enter(next)
     }
   }
 
+  private func checkRetention() throws(Failure) {
+    let start = partition.bounds.start
+    guard start > position.offset else { return }
+    throw .invalid(
+      "\(partition.directory): retention removed the log before offset \(start) while it was still to be read from "
+        + "\(position.offset); keep the log longer, or start again from \(start)")
+  }
+
   private func enter(_ next: Segment) throws(Failure) {
+    guard Directory.exists(next.path) else {
+      try checkRetention()
+      throw .corrupt("\(next.path): the file is gone; restore it from a copy, or start again behind it")
+    }
     let opened = try OpenFile(next.path, flags: O_RDONLY)
     posix_fadvise(opened.descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     segment = next

@@ -51,8 +51,8 @@ public struct BoundedRun: Sendable {
     topology = try LiveTopology(
       generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
     ) { positions throws(Failure) in
-      if case .files(_, keyed: false, _) = input, positions.count > 1 { return try RoutedLog(source, positions: positions) }
-      return source
+      guard case .files(_, keyed: false, _) = input, positions.count > 1 else { return source }
+      return try RoutedLog(source, positions: positions, batchRecords: options.task.batchRecords)
     }
   }
 

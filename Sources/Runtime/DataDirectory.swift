@@ -85,7 +85,8 @@ public final class DataDirectory: Sendable {
     let all = topologies
     if let name {
       guard all.contains(name) else {
-        throw .invalid("\(path) holds no topology '\(name)'; it holds \(all.isEmpty ? "none" : all.joined(separator: ", "))")
+        throw .invalid(
+          "\(path) holds no topology '\(name)'; it holds \(all.isEmpty ? "none" : all.joined(separator: ", "))")
       }
       return name
     }

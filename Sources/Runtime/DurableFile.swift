@@ -75,6 +75,14 @@ enum DurableFile {
     return names.sorted()
   }
 
+  /// Bytes of the files right in a directory; 0 when there is none.
+  static func bytes(in directory: String) -> Int {
+    list(directory).reduce(0) { sum, name in
+      var status = stat()
+      return stat("\(directory)/\(name)", &status) == 0 ? sum + Int(status.st_size) : sum
+    }
+  }
+
   static var workingDirectory: String {
     guard let path = getcwd(nil, 0) else { return "." }
     defer { free(path) }

@@ -90,6 +90,11 @@ public struct Generation: Sendable {
     return try Store(path: "\(directory)/state", options)
   }
 
+  /// Bytes of state on disk, write-ahead logs included.
+  public var stateBytes: Int {
+    (0..<partitionCount).reduce(0) { $0 + DurableFile.bytes(in: "\(partitionDirectory($1))/state") }
+  }
+
   /// Why the partition stopped when it last ran; nil when it did not.
   public func stopped(_ partition: Int) -> String? {
     (try? DurableFile.read("\(partitionDirectory(partition))/stopped")) ?? nil

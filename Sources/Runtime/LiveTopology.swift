@@ -29,7 +29,8 @@ public final class LiveTopology: Sendable {
   /// - `log`: made from the positions the partitions stand at, since files may have to be routed from there.
   /// - Errors: what concerns all partitions: the log cannot be opened, or has another partition count.
   public init(
-    _ generation: Generation, budget: MemoryBudget, options: Options, onStop: @escaping @Sendable (Int, Failure) -> Void,
+    _ generation: Generation, budget: MemoryBudget, options: Options,
+    onStop: @escaping @Sendable (Int, Failure) -> Void,
     log makeLog: ([LogPosition]) throws(Failure) -> any Log
   ) throws(Failure) {
     self.generation = generation
@@ -59,7 +60,8 @@ public final class LiveTopology: Sendable {
     guard log.partitionCount == generation.partitionCount else {
       throw .invalid(
         "topology \(generation.topology.name) was built from a log of \(generation.partitionCount) partitions and the log has "
-          + "\(log.partitionCount): the count is part of a log's identity, so rebuild the state in a new data directory")
+          + "\(log.partitionCount): the count is part of a log's identity, so rebuild the state in a new data directory"
+      )
     }
     var tasks: [PartitionTask] = []
     for partition in 0..<generation.partitionCount {
@@ -119,5 +121,5 @@ public final class LiveTopology: Sendable {
     }
   }
 
-  public var stateBytes: Int { stores.values.reduce(0) { $0 + $1.fileBytes } }
+  public var stateBytes: Int { generation.stateBytes }
 }

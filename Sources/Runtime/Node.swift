@@ -55,7 +55,8 @@ public final class Node: Sendable {
       let generation = try Generation.load(data, topology: topology.name)
       guard generation.source == .log else {
         throw .invalid(
-          "\(generation.directory) was built from files, not from the log: use another --data to serve '\(topology.name)'")
+          "\(generation.directory) was built from files, not from the log: use another --data to serve '\(topology.name)'"
+        )
       }
       if generation.digest != Semantics.digest(of: topology) {
         report(
@@ -126,7 +127,9 @@ public final class Node: Sendable {
       }
     }
     if having.count == 1 { return having[0] }
-    if having.isEmpty { throw .invalid("no topology has \(view.map { "a view '\($0)'" } ?? "a metric '\(metric ?? "")'")") }
+    if having.isEmpty {
+      throw .invalid("no topology has \(view.map { "a view '\($0)'" } ?? "a metric '\(metric ?? "")'")")
+    }
     throw .invalid("several topologies could be meant: \(names(having)); name one with 'topology'")
   }
 
@@ -142,7 +145,9 @@ public final class Node: Sendable {
       guard monotonicMilliseconds() >= due else { continue }
       due += 60_000
       do throws(Failure) {
-        for segment in try log.applyRetention(now: wallMilliseconds()) { report("removed \(segment.path) (log retention)") }
+        for segment in try log.applyRetention(now: wallMilliseconds()) {
+          report("removed \(segment.path) (log retention)")
+        }
       } catch {
         report("log retention failed: \(error.message)")
       }

@@ -74,6 +74,5 @@ public final class OfflineTopology: Sendable {
     }
   }
 
-  /// Bytes of state on disk.
-  public var stateBytes: Int { stores.values.reduce(0) { $0 + $1.fileBytes } }
+  public var stateBytes: Int { generation.stateBytes }
 }

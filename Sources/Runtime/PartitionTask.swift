@@ -30,7 +30,7 @@ public final class PartitionTask {
   public private(set) var position: LogPosition
   private var bytesSinceCommit = 0
   private var uncommittedSince: Int64?
-  private var rejectedExpiredAt = Int64.min
+  private var rejectedExpiredAt: Int64?
 
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
@@ -122,7 +122,8 @@ public final class PartitionTask {
     bytesSinceCommit += bytes
     let now = monotonicMilliseconds()
     if uncommittedSince == nil { uncommittedSince = now }
-    if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit {
+    if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit
+    {
       try commit()
     }
   }
@@ -135,8 +136,8 @@ public final class PartitionTask {
 
   private func expireRejected() throws(Failure) {
     // By the hour of stamps: looking costs a scan.
-    guard let newest = chain.newestStamp, newest - rejectedExpiredAt >= Timestamp.hour || rejectedExpiredAt == .min
-    else { return }
+    guard let newest = chain.newestStamp else { return }
+    if let last = rejectedExpiredAt, newest - last < Timestamp.hour { return }
     rejectedExpiredAt = newest
     try RejectedRecords.expire(store, newestStamp: newest, into: transaction)
   }

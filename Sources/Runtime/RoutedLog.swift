@@ -11,6 +11,7 @@ public final class RoutedLog: Log, @unchecked Sendable {
   // Everything that changes is in `state`, which is only touched with `lock` held.
   public let partitionCount: Int
   public let hasStamps: Bool
+  private let batchRecords: Int
   private let lock = Mutex(())
   private var state: State
 
@@ -32,8 +33,10 @@ public final class RoutedLog: Log, @unchecked Sendable {
   }
 
   /// - `positions`: where each partition's state stands; the sequence is read again from the least of them.
+  /// - `batchRecords`: records read at a time, of all partitions together.
   /// - Errors: `.invalid` when the part already read is no longer what it was.
-  public init(_ log: any Log, positions: [LogPosition]) throws(Failure) {
+  public init(_ log: any Log, positions: [LogPosition], batchRecords: Int) throws(Failure) {
+    self.batchRecords = batchRecords
     partitionCount = positions.count
     hasStamps = log.hasStamps
     let byOffset = positions.sorted { $0.offset < $1.offset }
@@ -72,7 +75,7 @@ public final class RoutedLog: Log, @unchecked Sendable {
   }
 
   private func route() throws(Failure) {
-    try state.reader.read(into: state.chunk, maxBytes: RoutedLog.readBytes, maxRecords: 1 << 20)
+    try state.reader.read(into: state.chunk, maxBytes: RoutedLog.readBytes, maxRecords: batchRecords)
     let chunk = state.chunk
     if chunk.count == 0 {
       state.isAtEnd = true
@@ -111,7 +114,7 @@ private final class RoutedReader: LogReader {
     self.partition = partition
   }
 
-  /// Slices come as they were routed: about `maxBytes` is the log's to choose.
+  /// Slices come as they were routed: a part of one would have no position to go on from.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {
     isHeldUp = try log.read(partition: partition, into: slice)
   }

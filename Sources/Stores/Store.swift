@@ -151,15 +151,6 @@ public final class Store: @unchecked Sendable {
     defer { rocksdb_checkpoint_object_destroy(checkpoint) }
     try checked(path) { rocksdb_checkpoint_create(checkpoint, directory, 0, $0) }
   }
-
-  /// Bytes of live files, as far as RocksDB can say.
-  public var fileBytes: Int { property("rocksdb.total-sst-files-size") }
-  public var memoryBytes: Int { property("rocksdb.cur-size-all-mem-tables") }
-
-  private func property(_ name: String) -> Int {
-    var value: UInt64 = 0
-    return rocksdb_property_int(database, name, &value) == 0 ? Int(value) : 0
-  }
 }
 
 /// A value RocksDB allocated; freed with it.

@@ -12,7 +12,9 @@ import Testing
   }
 
   @Test func impossibleDatesAreRefused() {
-    for text in ["2026-02-31T00:00:00Z", "2025-02-29", "2026-13-01", "2026-01-01T24:00:00Z", "2026-01-01T00:00Z", "x", ""] {
+    for text in [
+      "2026-02-31T00:00:00Z", "2025-02-29", "2026-13-01", "2026-01-01T24:00:00Z", "2026-01-01T00:00Z", "x", "",
+    ] {
       #expect(Timestamp(text) == nil, "\(text)")
     }
   }

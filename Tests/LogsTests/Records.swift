@@ -8,7 +8,9 @@ struct Record: Equatable, CustomStringConvertible {
   var stamp: Int64
   var offset: Int64
 
-  var description: String { "#\(offset) @\(stamp) \(fullLength) bytes \(String(decoding: bytes.prefix(40), as: UTF8.self))" }
+  var description: String {
+    "#\(offset) @\(stamp) \(fullLength) bytes \(String(decoding: bytes.prefix(40), as: UTF8.self))"
+  }
 }
 
 func records(_ slice: LogSlice) -> [Record] {

@@ -9,6 +9,12 @@ public struct ExportRow: Equatable, Sendable {
   public var dimensions: [String]
   /// In declared order.
   public var measures: [MeasureValue]
+
+  public init(bucket: Int64, dimensions: [String], measures: [MeasureValue]) {
+    self.bucket = bucket
+    self.dimensions = dimensions
+    self.measures = measures
+  }
 }
 
 extension Answers {
@@ -37,8 +43,9 @@ extension Answers {
         table: table, grain: definition.grain, start: next, end: window, group: Array(rollup.dimensions.indices),
         parts: Array(rollup.parts.indices), schema: rollup.schema,
         row: { bucket in
-          guard clock.bucketEnd(bucket, grain: definition.grain) > expired else { return nil }
-          return definition.grain == .hour ? Timestamp.floor(bucket, to: Timestamp.hour) : bucket
+          let row = definition.grain == .hour ? Timestamp.floor(bucket, to: Timestamp.hour) : bucket
+          let end = definition.grain == .hour ? row + Timestamp.hour : clock.bucketEnd(bucket, grain: definition.grain)
+          return end > expired ? row : nil
         })
       let dictionary = TextDictionary()
       let cells = try scan.run(snapshots, dictionary)

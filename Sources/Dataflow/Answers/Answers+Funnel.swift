@@ -12,6 +12,13 @@ public struct FunnelAnswer: Equatable, Sendable {
     /// when nobody completed it.
     public var medianMilliseconds: Int64?
 
+    public init(name: String, entered: Int64, completed: Int64, medianMilliseconds: Int64?) {
+      self.name = name
+      self.entered = entered
+      self.completed = completed
+      self.medianMilliseconds = medianMilliseconds
+    }
+
     /// completed / entered with six digits; nil when nobody entered.
     public var conversionRate: String? {
       guard entered > 0 else { return nil }
@@ -25,6 +32,11 @@ public struct FunnelAnswer: Equatable, Sendable {
   public var steps: [Step]
   /// By value of `by`, sorted bytewise; nil when not asked for. A user with entries of several values stands in each.
   public var breakdown: [(value: String, steps: [Step])]?
+
+  public init(steps: [Step], breakdown: [(value: String, steps: [Step])]?) {
+    self.steps = steps
+    self.breakdown = breakdown
+  }
 
   public static func == (a: FunnelAnswer, b: FunnelAnswer) -> Bool {
     a.steps == b.steps && a.breakdown?.map(\.value) == b.breakdown?.map(\.value)
@@ -90,7 +102,8 @@ extension Answers {
         }
         steps.append(
           FunnelAnswer.Step(
-            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median))
+            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median)
+        )
         before = completed
       }
       return (dimensions == 0 ? "" : dictionary.string(cells.codes[cell]), steps)

@@ -19,11 +19,20 @@ extension Answers {
     let scan = CellScan(
       table: table, grain: definition.grain,
       // A row that starts in the range may hold stored buckets that start later; none that start earlier.
-      start: request.start ?? .min, end: request.end.map { rowClock.rowEnd(ofLastBefore: $0, request.granularity) } ?? .max,
+      start: request.start ?? .min,
+      end: request.end.map { rowClock.rowEnd(ofLastBefore: $0, request.granularity) } ?? .max,
       group: group, parts: parts, schema: rollup.schema,
       row: { bucket in
-        guard storedClock.bucketEnd(bucket, grain: definition.grain) > expired else { return nil }
         let row = rowClock.row(of: bucket, request.granularity)
+        // A row shows whole or not at all: one of stored buckets of its own grain until it ends, one put together from a
+        // finer grain while the first of those is kept.
+        if definition.grain < request.granularity {
+          if row < expired { return nil }
+        } else {
+          let end =
+            definition.grain == .hour ? row + Timestamp.hour : storedClock.bucketEnd(bucket, grain: definition.grain)
+          if end <= expired { return nil }
+        }
         if let start = request.start, row < start { return nil }
         if let end = request.end, row >= end { return nil }
         return row
@@ -64,7 +73,8 @@ extension Answers {
     }
     if found.isEmpty { throw .invalid("no view of topology \(plan.topology.name) has a metric '\(request.metric)'") }
     if found.count > 1 {
-      throw .invalid("several views have a metric '\(request.metric)': \(found.map(\.0).joined(separator: ", ")); name one")
+      throw .invalid(
+        "several views have a metric '\(request.metric)': \(found.map(\.0).joined(separator: ", ")); name one")
     }
     return found[0]
   }
@@ -76,11 +86,13 @@ extension Answers {
   }
 
   /// The coarsest stored grain whose buckets make up the rows asked for exactly.
-  private func stored(_ rollup: RollupPlan, _ request: QueryRequest, _ view: String) throws(Failure) -> GrainDefinition {
+  private func stored(_ rollup: RollupPlan, _ request: QueryRequest, _ view: String) throws(Failure) -> GrainDefinition
+  {
     let sameZone = request.timezone == nil || request.timezone == plan.topology.timezone
     let fitting = rollup.definition.grains.filter { definition in
-      definition.grain < request.granularity || (definition.grain == request.granularity)
-        && (definition.grain != .day || sameZone)
+      definition.grain < request.granularity
+        || (definition.grain == request.granularity)
+          && (definition.grain != .day || sameZone)
     }
     if let best = fitting.last {
       try checkRange(best, request)

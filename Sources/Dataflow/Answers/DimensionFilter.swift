@@ -73,7 +73,9 @@ struct DimensionFilter {
     }
   }
 
-  private func code(_ field: Field, _ codes: UnsafePointer<UInt32>) -> UInt32 { codes[dimensions.firstIndex(of: field)!] }
+  private func code(_ field: Field, _ codes: UnsafePointer<UInt32>) -> UInt32 {
+    codes[dimensions.firstIndex(of: field)!]
+  }
 
   private func text(_ literal: Literal) -> String? {
     switch literal {

@@ -36,7 +36,8 @@ extension MeasurePlan {
         return MeasureValue(units: nil, scale: scale == 0 ? 0 : 6)
       }
       if scale == 0 { return MeasureValue(units: units, scale: 0) }
-      let six = scale <= 6 ? units * powerOfTen(6 - scale) : DecimalText.divide(units, by: powerOfTen(scale - 6), scale: 0)
+      let six =
+        scale <= 6 ? units * powerOfTen(6 - scale) : DecimalText.divide(units, by: powerOfTen(scale - 6), scale: 0)
       return MeasureValue(units: six, scale: 6)
     }
   }

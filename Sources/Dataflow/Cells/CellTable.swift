@@ -127,7 +127,8 @@ final class CellTable {
     return true
   }
 
-  @inline(never) private func add(_ bucket: Int64, _ key: UnsafePointer<UInt32>, _ hash: UInt32, _ slot: Int) -> UInt32 {
+  @inline(never) private func add(_ bucket: Int64, _ key: UnsafePointer<UInt32>, _ hash: UInt32, _ slot: Int) -> UInt32
+  {
     if count == capacity { grow() }
     let cell = count
     count += 1

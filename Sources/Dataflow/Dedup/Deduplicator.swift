@@ -93,7 +93,9 @@ final class Deduplicator {
   @inline(__always) func touch(_ key: Key128) -> UInt64 { newest.touch(key) }
 
   /// Adds the ids since the last commit, and turns the set into a run when it is full.
-  func commit(into transaction: Transaction, hour: UInt32, key: inout ByteWriter, value: inout ByteWriter) throws(Failure) {
+  func commit(into transaction: Transaction, hour: UInt32, key: inout ByteWriter, value: inout ByteWriter)
+    throws(Failure)
+  {
     if !uncommitted.isEmpty, newest.count <= maximumCount {
       KeyLayout.idBlock(nextBlock, into: &key)
       uncommitted.withUnsafeBytes { transaction.put(key.bytes, $0) }

@@ -63,7 +63,8 @@ struct RollupPlan {
       case .distinct:
         return MeasurePlan(measure, scale: 0, first: part(definition.of == .events ? .set : .bag, nil, filter))
       case .quantile(let field, _):
-        return MeasurePlan(measure, scale: scale, first: part(.histogram, columns.column(field, .scaled(scale)), filter))
+        return MeasurePlan(
+          measure, scale: scale, first: part(.histogram, columns.column(field, .scaled(scale)), filter))
       }
     }
     self.parts = parts

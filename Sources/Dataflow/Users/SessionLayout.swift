@@ -23,7 +23,9 @@ struct SessionLayout {
 
   @inline(__always) func start(_ session: UnsafeRawPointer) -> Int64 { session.load(as: Int64.self) }
   @inline(__always) func end(_ session: UnsafeRawPointer) -> Int64 { session.load(fromByteOffset: 8, as: Int64.self) }
-  @inline(__always) func events(_ session: UnsafeRawPointer) -> Int64 { session.load(fromByteOffset: 16, as: Int64.self) }
+  @inline(__always) func events(_ session: UnsafeRawPointer) -> Int64 {
+    session.load(fromByteOffset: 16, as: Int64.self)
+  }
 
   @inline(__always) func set(_ session: UnsafeMutableRawPointer, start: Int64, end: Int64, events: Int64) {
     session.storeBytes(of: start, as: Int64.self)

@@ -1,6 +1,6 @@
-import Glibc
 import Basics
 import Events
+import Glibc
 import Stores
 
 /// The users of a partition that are in memory: fixed-size slots, each with a list of sessions and lists of funnel steps.

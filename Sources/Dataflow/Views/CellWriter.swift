@@ -37,7 +37,7 @@ final class CellWriter {
   ) {
     let members = CellBlock.Members(cells)
     let order = cells.sortedCells(members)
-    let expired = CellWriter.expiry(definition, newest)
+    let expired = CellWriter.keptUntil(definition, newest)
     var index = 0
     while index < order.count {
       let bucket = cells.buckets[order[index]]
@@ -86,16 +86,23 @@ final class CellWriter {
     transaction.merge(key.bytes, value.bytes)
   }
 
-  /// Buckets that end at or before this are expired.
+  /// Rows that end at or before this are expired.
   static func expiry(_ definition: GrainDefinition, _ newest: Int64?) -> Int64 {
     guard let newest, let retention = definition.retentionMilliseconds else { return .min }
     return newest - retention
   }
 
+  /// Stored buckets that end at or before this may go. Quarter hours stay for as long as an hour of any zone that they
+  /// are part of may show: a row shows whole or not at all.
+  private static func keptUntil(_ definition: GrainDefinition, _ newest: Int64?) -> Int64 {
+    let expired = expiry(definition, newest)
+    return definition.grain == .hour && expired != .min ? expired - 3 * BucketClock.quarter : expired
+  }
+
   private func deleteExpired(_ newest: Int64, into transaction: Transaction) {
     for (index, definition) in grains.enumerated() where definition.retentionMilliseconds != nil {
       // By the hour: a range deletion per commit would cost every reader.
-      let expired = Timestamp.floor(CellWriter.expiry(definition, newest), to: Timestamp.hour)
+      let expired = Timestamp.floor(CellWriter.keptUntil(definition, newest), to: Timestamp.hour)
       let bucket = clock.bucket(of: expired, grain: definition.grain)
       guard bucket > deletedUntil[index] else { continue }
       deletedUntil[index] = bucket

@@ -116,7 +116,8 @@ struct FunnelPath {
     var exclusive = true
     for step in stride(from: step, through: 0, by: -1) {
       let lane = lanes[step]
-      let index = (limit == FunnelPath.never ? Int(lane.count) : lane.firstIndex(atOrAfter: exclusive ? limit : limit + 1)) - 1
+      let index =
+        (limit == FunnelPath.never ? Int(lane.count) : lane.firstIndex(atOrAfter: exclusive ? limit : limit + 1)) - 1
       guard index >= 0 else { return -1 }
       if step == 0 { return index }
       limit = lane.steps![index].time

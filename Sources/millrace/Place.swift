@@ -1,0 +1,92 @@
+import Basics
+import Dataflow
+import Foundation
+import Logs
+import Runtime
+import Settings
+
+/// Where a command works: the configuration, with what the command line says on top.
+struct Place {
+  var configuration: Configuration
+
+  static let options: [CommandSyntax.Option] = [
+    .value("config", "FILE", "configuration file (default: none, every key has a default)"),
+    .value("data", "DIR", "data directory (default ./data); wins over the configuration's, its log is DIR/log"),
+  ]
+  static let memoryOption = CommandSyntax.Option.value(
+    "memory", "SIZE", "memory for caches and operators, 512MiB or 25% (default 25%)")
+
+  /// - Errors: `.invalid` from the configuration file, the environment, or an option.
+  init(_ arguments: Arguments) throws(Failure) {
+    var configuration = try Configuration.load(
+      path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
+    for warning in configuration.warnings { Console.note("warning: \(warning)") }
+    if let data = arguments.text("data") {
+      configuration.data = data
+      configuration.log.path = nil
+    }
+    if let text = arguments.text("memory") {
+      guard let memory = Size(text) else {
+        throw .invalid("--memory takes a size such as 512MiB or 25%, not '\(text)'")
+      }
+      configuration.memory = memory
+    }
+    self.configuration = configuration
+  }
+
+  var memoryBytes: Int { Int(configuration.memory.bytes(of: Int64(Place.machineMemory))) }
+
+  /// What the machine or its control group allows.
+  static var machineMemory: UInt64 {
+    let physical = ProcessInfo.processInfo.physicalMemory
+    for file in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
+      guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+        let limit = UInt64(text.trimmingCharacters(in: .whitespacesAndNewlines))
+      else { continue }
+      return min(physical, limit)
+    }
+    return physical
+  }
+
+  func openData(create: Bool) throws(Failure) -> DataDirectory {
+    try DataDirectory(configuration.data, create: create)
+  }
+
+  /// The embedded log of a topic. `partitions` nil takes what the log has.
+  func openLog(topic: String, readOnly: Bool) throws(Failure) -> SegmentLog {
+    var options = SegmentLogOptions()
+    options.segmentBytes = Int(configuration.log.segmentBytes)
+    if case .milliseconds(let age) = configuration.log.retentionAge { options.retentionMilliseconds = age }
+    let total = Place.diskBytes(configuration.logPath)
+    options.reserveBytes = configuration.log.reserve.bytes(of: total)
+    options.retentionBytes = configuration.log.retentionSize?.bytes(of: total)
+    return try SegmentLog(
+      directory: configuration.logPath, topic: topic, partitions: readOnly ? nil : configuration.log.partitions,
+      options: options, readOnly: readOnly)
+  }
+
+  /// Size of the file system that holds, or will hold, the path.
+  private static func diskBytes(_ path: String) -> Int64 {
+    var path = path
+    while true {
+      var space = statvfs()
+      if statvfs(path, &space) == 0 { return Int64(space.f_blocks) * Int64(space.f_frsize) }
+      guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        return path == "." ? 0 : diskBytes(".")
+      }
+      path = String(path[..<slash])
+    }
+  }
+
+  /// A generation opened for reading, of the topology meant.
+  func openTopology(_ arguments: Arguments, view: String?) throws(Failure) -> OfflineTopology {
+    let data = try openData(create: false)
+    let name = try data.topology(named: arguments.text("topology"), view: view)
+    return try OfflineTopology(data, topology: name, memory: memoryBytes)
+  }
+
+  static func loadTopology(_ path: String) throws(Failure) -> (text: String, topology: Dataflow.Topology) {
+    let text = try TextFile.read(path)
+    return (text, try Dataflow.Topology.load(text: text, file: path))
+  }
+}

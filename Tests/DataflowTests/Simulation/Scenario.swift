@@ -1,0 +1,103 @@
+import Basics
+import Dataflow
+import Events
+import Oracle
+
+/// All a seed stands for: a topology, a log, and schedules.
+struct Scenario {
+  let seed: UInt64
+  let topology: Topology
+  let partitions: [[Oracle.Record]]
+  var random: SeededRandom
+
+  init(seed: UInt64) {
+    self.seed = seed
+    random = SeededRandom(seed: seed)
+    var topologies = RandomTopology(random: SeededRandom(seed: random.next()))
+    topology = topologies.make()
+    let hasStamps = random.chance(75)
+    let partitionCount = random.pick([1, 2, 7])
+    var log = RandomLog(
+      random: SeededRandom(seed: random.next()), topology: topology, hasStamps: hasStamps, partitions: partitionCount)
+    partitions = log.make(count: random.pick([30, 200, 600]))
+  }
+
+  /// What is wrong, or nil. Every view, every grain, funnels over random ranges, ledgers; by two schedules.
+  mutating func difference() throws(Failure) -> String? {
+    let oracle = Oracle(topology, partitions)
+    let plan = try Plan(topology)
+    let live = Schedule.live(&random)
+    var ledgers: [[Dataflow.Ledger]] = []
+    for schedule in [live, .replay] {
+      var runs: [PartitionRun] = []
+      for (index, records) in partitions.enumerated() {
+        let run = try PartitionRun(plan, records, partition: index, of: partitions.count, schedule)
+        try run.run(&random)
+        runs.append(run)
+      }
+      for (index, run) in runs.enumerated() {
+        if let difference = difference(oracle.ledgers[index], run.ledger) {
+          return "\(schedule): ledger of partition \(index): \(difference)"
+        }
+      }
+      ledgers.append(runs.map(\.ledger))
+      let answers = try Answers(plan: plan, snapshots: runs.map { $0.store.snapshot() })
+      if let difference = try difference(oracle, answers) { return "\(schedule): \(difference)" }
+    }
+    return ledgers[0] == ledgers[1] ? nil : "live and replay count unusable values differently"
+  }
+
+  private func difference(_ expected: Oracle.Ledger, _ actual: Dataflow.Ledger) -> String? {
+    var got = Oracle.Ledger()
+    got.read = Int(actual.read)
+    got.counted = Int(actual.counted)
+    got.duplicates = Int(actual.duplicates)
+    got.late = Int(actual.late)
+    got.collisions = Int(actual.collisions)
+    for rejection in Rejection.allCases where actual.quarantined[Int(rejection.rawValue)] > 0 {
+      got.quarantined[rejection.code] = Int(actual.quarantined[Int(rejection.rawValue)])
+    }
+    return got == expected ? nil : "\(got), expected \(expected)"
+  }
+
+  private mutating func difference(_ oracle: Oracle, _ answers: Answers) throws(Failure) -> String? {
+    for view in topology.views {
+      switch view.kind {
+      case .rollup(let rollup):
+        for definition in rollup.grains {
+          var rows: [ExportRow] = []
+          try answers.export(view: view.name, grain: definition.grain) { rows.append($0) }
+          let expected = oracle.export(view: view.name, grain: definition.grain)
+          if let difference = compare(expected: expected, actual: rows, of: rollup) {
+            return
+              "\(view.name) by \(definition.grain.name), \(rows.count) rows, \(expected.count) expected:\n\(difference)"
+          }
+        }
+      case .funnel(let funnel):
+        for range in ranges() {
+          for by in funnel.by == nil ? [false] : [false, true] {
+            let answer = try answers.funnel(view: view.name, start: range.0, end: range.1, by: by)
+            let expected = oracle.funnel(view: view.name, start: range.0, end: range.1, by: by)
+            if let difference = compare(expected: expected, actual: answer) {
+              let bounds = [range.0, range.1].map { $0.map { Timestamp(milliseconds: $0).description } ?? "open" }
+              return "funnel \(view.name), \(bounds[0]) to \(bounds[1]), by: \(by):\n\(difference)"
+            }
+          }
+        }
+      }
+    }
+    return nil
+  }
+
+  /// Everything, and some stretches of quarter hours near the events.
+  private mutating func ranges() -> [(Int64?, Int64?)] {
+    var ranges: [(Int64?, Int64?)] = [(nil, nil)]
+    let quarter = 15 * Timestamp.minute
+    for newest in partitions.compactMap({ $0.last?.stamp }) {
+      let start = Timestamp.floor(newest - random.time(0...12 * Timestamp.hour), to: quarter)
+      ranges.append((start, start + Int64(random.number(1...20)) * quarter))
+    }
+    if let first = ranges.dropFirst().first { ranges += [(first.0, nil), (nil, first.0)] }
+    return ranges
+  }
+}
