@@ -43,7 +43,11 @@ final class HTTPDaemon: @unchecked Sendable {
         socket.descriptor, UInt32(clamping: options.threads), UInt32(clamping: options.connections),
         UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed,
         context)
-      guard let daemon else { return true }
+      guard let daemon else {
+        // Whether the library has closed the socket by then is not said; closing it twice could close somebody else's file.
+        state = .stopped
+        return true
+      }
       state = .running(daemon)
       return false
     }

@@ -23,15 +23,15 @@ struct ListeningSocket {
       throw .invalid(
         "listen: '\(host)' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used")
     }
-    let where_ = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     let descriptor = socket(
       address.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    guard descriptor >= 0 else { throw ListeningSocket.failed("socket", where_) }
+    guard descriptor >= 0 else { throw ListeningSocket.failed("socket", place) }
     // Connections of a server that ran before, waiting out their last minute, do not keep the port.
     var on: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
     guard bind(descriptor, name, address.ai_addrlen) == 0, listen(descriptor, 1_024) == 0 else {
-      let failure = ListeningSocket.failed("listen", where_)
+      let failure = ListeningSocket.failed("listen", place)
       close(descriptor)
       throw failure
     }

@@ -37,7 +37,7 @@ public final class Server: Sendable {
 
   public func start() throws(Failure) { try daemon.start() }
 
-  /// Requests being answered are finished, all connections closed; returns when the threads have ended. Not to be called
-  /// from `respond`, which would wait for itself.
+  /// Closes all connections and returns when the threads have ended, so after any `respond` that runs; what it says may not
+  /// reach its client any more. Not to be called from `respond`, which would wait for itself.
   public func stop() { daemon.stop() }
 }
