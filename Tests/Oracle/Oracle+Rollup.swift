@@ -8,9 +8,42 @@ extension Oracle {
     guard case .rollup(let rollup) = topology.view(named: name)?.kind,
       let definition = rollup.grains.first(where: { $0.grain == grain })
     else { preconditionFailure("no rollup \(name) with grain \(grain.name)") }
+    let zone = grain == .day ? topology.timezone : "UTC"
+    return rows(rollup, grain, zone) { _, end in
+      isVisible(end: end, retention: definition.retentionMilliseconds)
+    }
+  }
+
+  /// One measure by some of the dimensions, in hours or days of a zone; nil when no grain that is kept makes it up exactly.
+  public func query(
+    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?, end: Int64?
+  ) -> [ExportRow]? {
+    guard case .rollup(var rollup) = topology.view(named: name)?.kind else { preconditionFailure("no rollup \(name)") }
+    let zone = timezone ?? (granularity == .day ? topology.timezone : "UTC")
+    let fitting = rollup.grains.filter { definition in
+      definition.grain < granularity || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
+    }
+    guard let definition = fitting.last else { return nil }
+    let isFiner = definition.grain < granularity
+    var oldest = Int64.min
+    if let newestStamp, let retention = definition.retentionMilliseconds { oldest = newestStamp - retention }
+    if isFiner, let start, start < oldest { return nil }
+    rollup.by = groupBy
+    rollup.measures = [measure]
+    return rows(rollup, granularity, zone) { rowStart, rowEnd in
+      if let start, rowStart < start { return false }
+      if let end, rowStart >= end { return false }
+      // Whole or not at all: what is put together of a finer grain needs its first part.
+      return isFiner ? rowStart >= oldest : rowEnd > oldest
+    }
+  }
+
+  private func rows(
+    _ rollup: RollupDefinition, _ grain: Grain, _ zone: String, where shows: (_ start: Int64, _ end: Int64) -> Bool
+  ) -> [ExportRow] {
     switch rollup.of {
-    case .events: return rows(events, rollup, definition)
-    case .sessions: return rows(sessions(), rollup, definition)
+    case .events: rows(events, rollup, grain, zone, shows)
+    case .sessions: rows(sessions(), rollup, grain, zone, shows)
     }
   }
 
@@ -19,18 +52,18 @@ extension Oracle {
     var dimensions: [[UInt8]]
   }
 
-  private func rows<S: Subject>(_ subjects: [S], _ rollup: RollupDefinition, _ definition: GrainDefinition)
-    -> [ExportRow]
-  {
-    let calendar = DayCalendar(topology.timezone)
+  private func rows<S: Subject>(
+    _ subjects: [S], _ rollup: RollupDefinition, _ grain: Grain, _ zone: String, _ shows: (Int64, Int64) -> Bool
+  ) -> [ExportRow] {
+    let calendar = ZoneCalendar(zone)
     var cells: [Cell: [S]] = [:]
     var bounds: [Int64: Int64] = [:]
     for subject in subjects {
-      let (start, end) = bucket(subject.time, definition.grain, calendar)
+      let (start, end) = bucket(subject.time, grain, calendar)
       bounds[start] = end
       cells[Cell(bucket: start, dimensions: rollup.by.map { subject.text($0) ?? [] }), default: []].append(subject)
     }
-    let visible = cells.keys.filter { isVisible(end: bounds[$0.bucket]!, retention: definition.retentionMilliseconds) }
+    let visible = cells.keys.filter { shows($0.bucket, bounds[$0.bucket]!) }
     let order = visible.sorted { a, b in
       if a.bucket != b.bucket { return a.bucket < b.bucket }
       guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else {
@@ -45,14 +78,12 @@ extension Oracle {
     }
   }
 
-  private func bucket(_ time: Int64, _ grain: Grain, _ calendar: DayCalendar) -> (start: Int64, end: Int64) {
+  private func bucket(_ time: Int64, _ grain: Grain, _ calendar: ZoneCalendar) -> (start: Int64, end: Int64) {
     switch grain {
     case .minute:
       let start = Timestamp.floor(time, to: Timestamp.minute)
       return (start, start + Timestamp.minute)
-    case .hour:
-      let start = Timestamp.floor(time, to: Timestamp.hour)
-      return (start, start + Timestamp.hour)
+    case .hour: return calendar.hour(of: time)
     case .day: return calendar.day(of: time)
     }
   }
@@ -107,14 +138,22 @@ extension Oracle {
 
 func power(_ exponent: Int) -> Int128 { (0..<exponent).reduce(1) { value, _ in value * 10 } }
 
-/// Days of a zone, each looked for by its date.
-final class DayCalendar {
+/// Hours and days of a zone.
+final class ZoneCalendar {
   private let calendar: Calendar
 
   init(_ timezone: String) {
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = TimeZone(identifier: timezone)!
     self.calendar = calendar
+  }
+
+  /// From one :00 on the zone's clocks to the next.
+  func hour(of time: Int64) -> (start: Int64, end: Int64) {
+    let date = Date(timeIntervalSince1970: Double(time) / 1000)
+    let offset = Int64(calendar.timeZone.secondsFromGMT(for: date)) * 1000
+    let start = Timestamp.floor(time + offset, to: Timestamp.hour) - offset
+    return (start, start + Timestamp.hour)
   }
 
   func day(of time: Int64) -> (start: Int64, end: Int64) {
