@@ -1,0 +1,96 @@
+import Basics
+import Dataflow
+import Foundation
+import Logs
+import Stores
+import Testing
+
+@testable import Runtime
+
+/// Goal: whatever moment the process or the machine dies at, the position in the store is the position of the state in it.
+/// Method: a real store's write-ahead log is cut at many lengths, as a crash would cut it; each cut is opened, its position held
+/// against its ledger, and read on to the end, which must give the same cells as a run that never stopped.
+@Suite struct CommitTests {
+  private static let topology = """
+    topology: cut
+    views:
+      activity:
+        rollup: { of: events, by: event_type, measures: { events: count, users: distinct(user_id) }, grains: { hour: forever } }
+      visits:
+        rollup: { of: sessions, measures: { sessions: count, duration: sum(duration) }, grains: { hour: forever } }
+      path:
+        funnel: { steps: [a, b], within: 1h }
+    """
+
+  private let directory = FileManager.default.temporaryDirectory.appending(path: "millrace-cut-\(UUID().uuidString)")
+
+  @Test func positionAndStateAreOneWrite() throws {
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let input = directory.appending(path: "events.ndjson").path
+    try writeEvents(400, to: input)
+    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
+    let whole = directory.appending(path: "whole").path
+    let expected = try finish(whole, plan, input)
+
+    let files = try FileManager.default.contentsOfDirectory(atPath: whole)
+    let log = try #require(
+      files.first { $0.hasSuffix(".log") }, "the store flushed its write-ahead log: use fewer events")
+    let length = try #require(
+      FileManager.default.attributesOfItem(atPath: "\(whole)/\(log)")[.size] as? Int)
+    var offsets: Set<Int64> = []
+    for cut in stride(from: 0, through: length, by: max(1, length / 60)) {
+      let copy = directory.appending(path: "cut-\(cut)").path
+      try FileManager.default.copyItem(atPath: whole, toPath: copy)
+      #expect(truncate("\(copy)/\(log)", off_t(cut)) == 0)
+      offsets.insert(try checkPosition(copy, plan, cut))
+      #expect(try finish(copy, plan, input) == expected, "cut at byte \(cut)")
+      try FileManager.default.removeItem(atPath: copy)
+    }
+    #expect(offsets.count > 20, "the cuts fell between few commits: \(offsets.sorted())")
+  }
+
+  private func checkPosition(_ path: String, _ plan: Plan, _ cut: Int) throws -> Int64 {
+    let store = try open(path)
+    let position = try PartitionTask.position(in: store)
+    let ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: plan.projection.columns.count)
+    #expect(position.offset == ledger.read, "cut at byte \(cut): the position is not the state's")
+    return position.offset
+  }
+
+  /// Reads on to the end with a commit per batch of 5 records and returns all exported cells.
+  private func finish(_ path: String, _ plan: Plan, _ input: String) throws -> [String] {
+    let store = try open(path)
+    var options = PartitionTask.Options()
+    options.batchRecords = 5
+    options.policy.everyBytes = 1
+    let task = try PartitionTask(
+      partition: 0, of: try FileLog(paths: [input], shape: .sequence), plan: plan, store: store, bytes: 1 << 20,
+      options: options)
+    while try task.step() == .applied {}
+    try task.commit()
+    let answers = try Answers(plan: plan, snapshots: [store.snapshot()])
+    var rows: [String] = []
+    for view in ["activity", "visits"] {
+      try answers.export(view: view, grain: .hour) { rows.append("\($0)") }
+    }
+    rows.append("\(try answers.funnel(view: "path", start: nil, end: nil, by: false))")
+    return rows
+  }
+
+  private func open(_ path: String) throws -> Store {
+    try Store(
+      path: path, Store.Options(budget: MemoryBudget(bytes: 64 << 20), stores: 1, merging: CellMerging()))
+  }
+
+  private func writeEvents(_ count: Int, to path: String) throws {
+    var text = ""
+    for number in 0..<count {
+      let time = Timestamp(milliseconds: 1_772_323_200_000 + Int64(number) * 97_000)
+      text +=
+        "{\"event_id\":\"e\(number % (count - 20))\",\"event_type\":\"\(["a", "b", "c"][number % 3])\","
+        + "\"user_id\":\"u\(number * 7 % 11)\",\"timestamp\":\"\(time)\"}\n"
+    }
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+  }
+}
