@@ -32,11 +32,9 @@ public struct BoundedRun: Sendable {
     _ data: DataDirectory, topologyFile: (text: String, topology: Topology), input: Input, options: Options,
     onStop: @escaping @Sendable (Int, Failure) -> Void
   ) throws(Failure) {
-    let generation = try BoundedRun.generation(data, topologyFile, input)
-    var live = LiveTopology.Options(
-      threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
-    live.task = options.task
+    // Opened first: a file that is not there must not become part of a generation.
     let source: any Log
+    var task = options.task
     switch input {
     case .log(let log):
       source = log
@@ -45,9 +43,13 @@ public struct BoundedRun: Sendable {
       let files = try FileLog(paths: paths, shape: keyed ? .keyed : .sequence)
       source = files
       // Whoever keyed the files decided who is where.
-      if keyed { live.task.checksPlacement = false }
+      if keyed { task.checksPlacement = false }
       progress = { (files.progress.consumed, files.progress.total) }
     }
+    let generation = try BoundedRun.generation(data, topologyFile, input)
+    var live = LiveTopology.Options(
+      threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
+    live.task = task
     topology = try LiveTopology(
       generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
     ) { positions throws(Failure) in

@@ -24,6 +24,11 @@ struct CommandSyntax {
     }
   }
 
+  /// What every verb takes.
+  static let common = [
+    Option.value("log-level", "LEVEL", "what is said on standard error: error, warning or info (default)")
+  ]
+
   var verb: String
   /// Names of positional arguments for the help: `TOPOLOGY.yaml`.
   var positional: [String] = []
@@ -33,19 +38,18 @@ struct CommandSyntax {
 
   var help: String {
     var lines = ["millrace \(([verb] + positional).joined(separator: " ")) [options]", "", summary]
-    if !options.isEmpty {
-      lines += ["", "Options:"]
-      let names = options.map { option in
-        switch option.kind {
-        case .flag: "--\(option.name)"
-        case .value(let value): "--\(option.name) \(value)"
-        case .values(let value): "--\(option.name) \(value)..."
-        }
+    let options = options + CommandSyntax.common
+    lines += ["", "Options:"]
+    let names = options.map { option in
+      switch option.kind {
+      case .flag: "--\(option.name)"
+      case .value(let value): "--\(option.name) \(value)"
+      case .values(let value): "--\(option.name) \(value)..."
       }
-      let width = (names.map(\.count).max() ?? 0) + 2
-      for (option, name) in zip(options, names) {
-        lines.append("  \(name)\(String(repeating: " ", count: width - name.count))\(option.help)")
-      }
+    }
+    let width = (names.map(\.count).max() ?? 0) + 2
+    for (option, name) in zip(options, names) {
+      lines.append("  \(name)\(String(repeating: " ", count: width - name.count))\(option.help)")
     }
     lines += ["", examples.count == 1 ? "Example:" : "Examples:"] + examples.map { "  \($0)" }
     return lines.joined(separator: "\n") + "\n"
@@ -62,6 +66,7 @@ struct Arguments {
   /// - Errors: `.invalid` for an unknown option (with the nearest one), a missing value, or too many arguments.
   init(_ words: [String], _ syntax: CommandSyntax, positionalLimit: Int? = nil) throws(Failure) {
     var index = 0
+    let options = syntax.options + CommandSyntax.common
     func isOption(_ word: String) -> Bool { word.hasPrefix("--") && word.count > 2 }
     while index < words.count {
       let word = words[index]
@@ -80,8 +85,8 @@ struct Arguments {
         inline = String(name[name.index(after: equals)...])
         name = String(name[..<equals])
       }
-      guard let option = syntax.options.first(where: { $0.name == name }) else {
-        let hint = Suggestion.hint(for: name, among: syntax.options.map(\.name))
+      guard let option = options.first(where: { $0.name == name }) else {
+        let hint = Suggestion.hint(for: name, among: options.map(\.name))
         throw .invalid("unknown option --\(name)\(hint); see 'millrace \(syntax.verb) --help'")
       }
       switch option.kind {

@@ -7,7 +7,26 @@ enum Console {
   /// One object on one line is all there is on standard output with `--json`.
   static func print(_ text: String) { write(1, text + "\n") }
 
-  static func note(_ text: String) { write(2, "millrace: \(text)\n") }
+  /// How much is said on standard error.
+  enum Level: String, CaseIterable, Sendable {
+    case error, warning, info
+  }
+
+  static let level = Mutex(Level.info)
+
+  /// Something that was asked for cannot be had.
+  static func error(_ text: String) { write(2, "millrace: \(text)\n") }
+
+  /// Something an operator should look at.
+  static func warn(_ text: String) { say(.warning, text) }
+
+  /// Something worth knowing.
+  static func note(_ text: String) { say(.info, text) }
+
+  private static func say(_ level: Level, _ text: String) {
+    guard Console.level.withLock({ $0 != .error && (level == .warning || $0 == .info) }) else { return }
+    write(2, "millrace: \(text)\n")
+  }
 
   static let outputIsTerminal = isatty(1) == 1
   static let errorIsTerminal = isatty(2) == 1

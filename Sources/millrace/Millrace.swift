@@ -42,7 +42,7 @@ enum Millrace {
       return 0
     }
     guard let command = commands.first(where: { $0.syntax.verb == verb }) else {
-      Console.note(
+      Console.error(
         "unknown verb '\(verb)'\(Suggestion.hint(for: verb, among: commands.map(\.syntax.verb))); see 'millrace --help'"
       )
       return 1
@@ -55,11 +55,20 @@ enum Millrace {
         Console.write(1, command.syntax.help)
         return 0
       }
+      if let level = arguments.text("log-level") { try setLevel(level) }
       return try command.run(arguments)
     } catch {
-      Console.note(error.message)
+      Console.error(error.message)
       return error.kind == .invalid ? 1 : 2
     }
+  }
+
+  private static func setLevel(_ name: String) throws(Failure) {
+    guard let level = Console.Level(rawValue: name) else {
+      throw .invalid(
+        "--log-level takes \(Console.Level.allCases.map(\.rawValue).joined(separator: ", ")), not '\(name)'")
+    }
+    Console.level.withLock { $0 = level }
   }
 
   private static var help: String {

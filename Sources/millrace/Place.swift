@@ -20,7 +20,7 @@ struct Place {
   init(_ arguments: Arguments) throws(Failure) {
     var configuration = try Configuration.load(
       path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
-    for warning in configuration.warnings { Console.note("warning: \(warning)") }
+    for warning in configuration.warnings { Console.warn(warning) }
     if let data = arguments.text("data") {
       configuration.data = data
       configuration.log.path = nil

@@ -127,7 +127,7 @@ enum Demo {
       }
     }
     for missing in reading.partial {
-      Console.note("partition \(missing.partition) is not up to date: \(missing.message)")
+      Console.warn("partition \(missing.partition) is not up to date: \(missing.message)")
     }
   }
 

@@ -37,7 +37,7 @@ enum Export {
     }
     Console.write(1, output)
     for missing in reading.partial {
-      Console.note("partition \(missing.partition) is not up to date: \(missing.message)")
+      Console.warn("partition \(missing.partition) is not up to date: \(missing.message)")
     }
     return reading.partial.isEmpty ? 0 : 2
   }

@@ -73,7 +73,7 @@ enum Query {
       Console.print(Console.dim("complete until \(Timestamp(milliseconds: until)), generation \(reading.generation)"))
     }
     for missing in reading.partial {
-      Console.note("partition \(missing.partition) is not up to date: \(missing.message)")
+      Console.warn("partition \(missing.partition) is not up to date: \(missing.message)")
     }
   }
 

@@ -32,7 +32,7 @@ enum Run {
     let options = try options(arguments, place)
     let startedAt = monotonicMilliseconds()
     let run = try BoundedRun(data, topologyFile: file, input: input, options: options) { partition, failure in
-      Console.note("partition \(partition) stopped: \(failure.message)")
+      Console.warn("partition \(partition) stopped: \(failure.message)")
     }
     let interrupts = Interrupts { run.topology.stop() }
     run.topology.start()

@@ -66,8 +66,8 @@ final class Serving {
     let data = try place.openData(create: true)
     let log = try place.openLog(topic: topic, readOnly: false)
     if let files = try Import.unfinished(log) {
-      Console.note(
-        "warning: an import of \(files.joined(separator: " ")) was interrupted: run it again to finish it")
+      Console.warn(
+        "an import of \(files.joined(separator: " ")) was interrupted: run it again to finish it")
     }
     node = try Node(
       data, log: log, topologyFiles: topologies, options: Node.Options(memory: place.memoryBytes, threads: threads)
