@@ -36,9 +36,10 @@ import Testing
         == "{\(steps(0, 0, "null", 0, "null")),\"computed_at\":\"T\",\(end)\n")
   }
 
-  /// The second step as given; the third is done by those who did the second.
+  /// The second step as given; the third is done by those who did the second. Bob took 600 and 1,200 seconds, which the
+  /// histogram of times knows within 0.8 %.
   private func steps(_ entered: Int, _ first: Int, _ firstRate: String, _ second: Int, _ rate: String) -> String {
-    let (toCart, toPurchase) = second > 0 ? ("600.000", "1200.000") : ("null", "null")
+    let (toCart, toPurchase) = second > 0 ? ("602.111", "1204.223") : ("null", "null")
     let lastRate = second > 0 ? "1.000000" : "null"
     return #""steps":[{"name":"view_product","users_entered":\#(entered),"users_completed":\#(first),"#
       + #""conversion_rate":\#(firstRate),"median_seconds_from_previous":null},"#
