@@ -32,6 +32,9 @@ import Testing
       test.text("/funnels/checkout/results", query)
         == "{\(steps(1, 1, "1.000000", 0, "0.000000")),\"computed_at\":\"T\",\(end)\n")
     #expect(
+      test.text("/funnels/checkout/results", [("end_time", "2026-03-01T12:15:00Z")])
+        == "{\(steps(2, 2, "1.000000", 1, "0.500000")),\"computed_at\":\"T\",\(end)\n")
+    #expect(
       test.text("/funnels/checkout/results", [("start_time", "2026-03-02")])
         == "{\(steps(0, 0, "null", 0, "null")),\"computed_at\":\"T\",\(end)\n")
   }

@@ -96,7 +96,7 @@ import Testing
       ("GET / HTTP/1.1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000000\r\n\r\n", "413"),
-      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: chunk, count: 40), ""),
+      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: chunk, count: 40) + "0\r\n\r\n", ""),
     ]
     for (text, status) in requests {
       let client = try #require(RawClient(port: server.port))
