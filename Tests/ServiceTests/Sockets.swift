@@ -87,7 +87,7 @@ import Testing
     let server = try echo(idleSeconds: 1)
     defer { server.stop() }
     let long = String(repeating: "x", count: 200_000)
-    let chunk = "10000\r\n" + String(repeating: "x", count: 65_536) + "\r\n"
+    let chunks = String(repeating: "10000\r\n\(String(repeating: "x", count: 65_536))\r\n", count: 40)
     let requests: [(text: String, status: String)] = [
       ("\0\u{1}\u{16}garbage\r\n\r\n", ""),
       ("GET\r\n\r\n", ""),
@@ -96,7 +96,7 @@ import Testing
       ("GET / HTTP/1.1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000000\r\n\r\n", "413"),
-      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: chunk, count: 40) + "0\r\n\r\n", ""),
+      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)0\r\n\r\n", ""),
     ]
     for (text, status) in requests {
       let client = try #require(RawClient(port: server.port))
