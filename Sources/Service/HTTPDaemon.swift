@@ -66,9 +66,10 @@ final class HTTPDaemon: @unchecked Sendable {
     }
   }
 
-  private static let handle: MHD_AccessHandlerCallback = { context, connection, url, method, _, data, size, state in
+  private static let handle: MHD_AccessHandlerCallback = {
+    context, connection, url, method, version, data, size, state in
     Unmanaged<HTTPDaemon>.fromOpaque(context!).takeUnretainedValue()
-      .receive(connection!, url!, method!, data, &size!.pointee, &state!.pointee)
+      .receive(connection!, url!, method!, version!, data, &size!.pointee, &state!.pointee)
   }
 
   private static let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
@@ -80,12 +81,15 @@ final class HTTPDaemon: @unchecked Sendable {
   /// Called once when the headers are there, then for each part of a body, then once more.
   private func receive(
     _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>,
-    _ data: UnsafePointer<CChar>?, _ size: inout Int, _ state: inout UnsafeMutableRawPointer?
+    _ version: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?, _ size: inout Int,
+    _ state: inout UnsafeMutableRawPointer?
   ) -> MHD_Result {
     guard let known = state else {
       state = Unmanaged.passRetained(Exchange()).toOpaque()
       guard announcedBytes(connection) <= options.bodyBytes else { return queue(connection, HTTPDaemon.tooLarge) }
-      return HTTPDaemon.yes
+      // The library would refuse it too, when told to be pedantic, but with a garbled answer.
+      let isHostless = strcmp(version, "HTTP/1.1") == 0 && value(connection, "Host") == nil
+      return isHostless ? queue(connection, HTTPDaemon.hostless) : HTTPDaemon.yes
     }
     let exchange = Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
     guard size == 0 else {
@@ -100,8 +104,12 @@ final class HTTPDaemon: @unchecked Sendable {
   }
 
   private func announcedBytes(_ connection: OpaquePointer) -> Int {
-    guard let text = MHD_lookup_connection_value(connection, HTTPDaemon.header, "Content-Length") else { return 0 }
-    return Int(String(cString: text)) ?? .max
+    guard let text = value(connection, "Content-Length") else { return 0 }
+    return Int(text) ?? .max
+  }
+
+  private func value(_ connection: OpaquePointer, _ header: String) -> String? {
+    MHD_lookup_connection_value(connection, HTTPDaemon.header, header).map { String(cString: $0) }
   }
 
   private func items(_ connection: OpaquePointer) -> [(name: String, value: String)] {
@@ -133,6 +141,7 @@ final class HTTPDaemon: @unchecked Sendable {
     return MHD_queue_response(connection, UInt32(response.status), made)
   }
 
+  private static let hostless = Response.problem(400, "the request names no host")
   private static let tooLarge = Response.problem(413, "the request's body is larger than this server takes")
 
   // The library's enums are closed, so their names do not reach Swift: MHD_NO, MHD_YES, MHD_HEADER_KIND,

@@ -32,13 +32,17 @@ import Testing
       test.text("/funnels/checkout/results", query)
         == "{\(steps(1, 1, "1.000000", 0, "0.000000")),\"computed_at\":\"T\",\(end)\n")
     #expect(
+      test.text("/funnels/checkout/results", [("end_time", "2026-03-01T12:15:00Z")])
+        == "{\(steps(2, 2, "1.000000", 1, "0.500000")),\"computed_at\":\"T\",\(end)\n")
+    #expect(
       test.text("/funnels/checkout/results", [("start_time", "2026-03-02")])
         == "{\(steps(0, 0, "null", 0, "null")),\"computed_at\":\"T\",\(end)\n")
   }
 
-  /// The second step as given; the third is done by those who did the second.
+  /// The second step as given; the third is done by those who did the second. Bob took 600 and 1,200 seconds, which the
+  /// histogram of times knows within 0.8 %.
   private func steps(_ entered: Int, _ first: Int, _ firstRate: String, _ second: Int, _ rate: String) -> String {
-    let (toCart, toPurchase) = second > 0 ? ("600.000", "1200.000") : ("null", "null")
+    let (toCart, toPurchase) = second > 0 ? ("602.111", "1204.223") : ("null", "null")
     let lastRate = second > 0 ? "1.000000" : "null"
     return #""steps":[{"name":"view_product","users_entered":\#(entered),"users_completed":\#(first),"#
       + #""conversion_rate":\#(firstRate),"median_seconds_from_previous":null},"#

@@ -39,7 +39,7 @@ import Testing
       ),
       (
         [("metric", "events"), ("where", "geo.country == 'DE'")],
-        "where: column 14: expected a value ('text' in single quotes, a number, true or false), found '='"
+        "where: column 13: unexpected '='; equality is one '='"
       ),
       (
         [("metric", "events"), ("where", "device.type = 'tv'")],

@@ -40,8 +40,6 @@ final class RawClient {
   @discardableResult
   func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-  func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
-
   /// Until the server closes; nil when it did not within 20 s.
   func readToEnd() -> String? {
     var all: [UInt8] = []

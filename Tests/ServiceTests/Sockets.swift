@@ -31,7 +31,8 @@ import Testing
     let server = try echo()
     defer { server.stop() }
     let (head, body) = try #require(RawClient.ask(server.port, "HEAD", "/a?b=c"))
-    #expect(head.contains("Content-Length: 17\r\n") && body.isEmpty, "\(head)")
+    #expect(head.contains("Content-Length: 18"), "\(head)")
+    #expect(body.isEmpty)
     #expect(try #require(RawClient.ask(server.port, "GET", "/a?b=c")).body == "GET /a b=c; body ")
   }
 
@@ -82,10 +83,11 @@ import Testing
   }
 
   @Test func badRequestsAreRefusedAndHarmless() throws {
-    let server = try echo()
+    // What is neither a request nor none is only ended by silence.
+    let server = try echo(idleSeconds: 1)
     defer { server.stop() }
     let long = String(repeating: "x", count: 200_000)
-    let chunk = "10000\r\n" + String(repeating: "x", count: 65_536) + "\r\n"
+    let chunks = String(repeating: "10000\r\n\(String(repeating: "x", count: 65_536))\r\n", count: 40)
     let requests: [(text: String, status: String)] = [
       ("\0\u{1}\u{16}garbage\r\n\r\n", ""),
       ("GET\r\n\r\n", ""),
@@ -94,12 +96,11 @@ import Testing
       ("GET / HTTP/1.1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000000\r\n\r\n", "413"),
-      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + String(repeating: chunk, count: 40), ""),
+      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)0\r\n\r\n", ""),
     ]
     for (text, status) in requests {
       let client = try #require(RawClient(port: server.port))
       client.send(text)
-      client.endSending()
       let answer = try #require(client.readToEnd(), "\(text.prefix(80))")
       #expect(
         status.isEmpty ? !answer.contains(" 200 ") : answer.hasPrefix("HTTP/1.1 \(status) "),
@@ -166,8 +167,10 @@ import Testing
     #expect(try #require(RawClient.ask(server.port, "GET", "/", host: "::1")).body == "six")
   }
 
-  private func echo() throws -> Server {
-    let server = try Server(host: "127.0.0.1", port: 0) { request in
+  private func echo(idleSeconds: Int = 30) throws -> Server {
+    var options = Server.Options()
+    options.idleSeconds = idleSeconds
+    let server = try Server(host: "127.0.0.1", port: 0, options: options) { request in
       let items = request.query.map { " \($0.name)=\($0.value)" }.joined()
       return Response(
         200, "text/plain",
