@@ -13,7 +13,7 @@ public struct PartitionStatus: Sendable {
 
   public var partition: Int
   public var state = State.running
-  /// The next offset to be read.
+  /// The offset the committed state stands at: what answers hold.
   public var offset: Int64 = 0
   /// The log's end when last looked at; nil when only reading will tell.
   public var endOffset: Int64?
@@ -21,9 +21,8 @@ public struct PartitionStatus: Sendable {
   public var ledger: Ledger
   /// Records read since the process started.
   public var readThisRun: Int64 = 0
-  public var bytesThisRun: Int64 = 0
   public var memoryBytes = 0
-  /// Everything the log had when last looked at has been applied and committed, at this time of the machine's clock, milliseconds.
+  /// Everything the log had at this time of the machine's clock is committed; milliseconds.
   public var caughtUpAt: Int64?
 
   public init(partition: Int, ledger: Ledger) {

@@ -129,8 +129,9 @@ public final class WorkerPool: Sendable {
       let until = monotonicMilliseconds() + WorkerPool.turnMilliseconds
       while !isStopping {
         let before = task.ledger.read
+        let lookedAt = wallMilliseconds()
         let progress = try task.step()
-        report(owned, read: task.ledger.read - before, isAtEnd: false)
+        report(owned, read: task.ledger.read - before, caughtUpAt: progress == .atEnd ? lookedAt : nil)
         switch progress {
         case .applied:
           if monotonicMilliseconds() >= until {
@@ -143,16 +144,16 @@ public final class WorkerPool: Sendable {
         case .atEnd:
           if mode == .toEnd {
             try task.commit()
+            report(owned, read: 0, caughtUpAt: lookedAt)
             finish(owned, .finished)
           } else {
-            report(owned, read: 0, isAtEnd: true)
             putBack(owned, resting: true)
           }
           return
         }
       }
       try task.commit()
-      report(owned, read: 0, isAtEnd: false)
+      report(owned, read: 0, caughtUpAt: nil)
       finish(owned, .running)
     } catch {
       onStop(task.partition, error)
@@ -173,18 +174,21 @@ public final class WorkerPool: Sendable {
     state.withLock { $0.working -= 1 }
   }
 
-  private func report(_ owned: Owned, read: Int64, isAtEnd: Bool) {
+  /// What is said of a partition is what its store holds, so that an answer never claims more than it has.
+  ///
+  /// - `caughtUpAt`: when the log was looked at and had nothing more.
+  private func report(_ owned: Owned, read: Int64, caughtUpAt: Int64?) {
     let task = owned.task
     let end = (try? log.endOffset(partition: task.partition)) ?? nil
-    let now = wallMilliseconds()
     statuses.withLock { statuses in
-      statuses[owned.index].offset = task.position.offset
       statuses[owned.index].endOffset = end
-      statuses[owned.index].newestStamp = task.newestStamp
-      statuses[owned.index].ledger = task.ledger
       statuses[owned.index].readThisRun += read
       statuses[owned.index].memoryBytes = task.byteCount
-      if isAtEnd, !task.hasUncommitted { statuses[owned.index].caughtUpAt = now }
+      guard !task.hasUncommitted else { return }
+      statuses[owned.index].offset = task.position.offset
+      statuses[owned.index].newestStamp = task.newestStamp
+      statuses[owned.index].ledger = task.ledger
+      if let caughtUpAt { statuses[owned.index].caughtUpAt = caughtUpAt }
     }
   }
 }
