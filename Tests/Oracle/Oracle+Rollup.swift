@@ -16,12 +16,14 @@ extension Oracle {
 
   /// One measure by some of the dimensions, in hours or days of a zone; nil when no grain that is kept makes it up exactly.
   public func query(
-    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?, end: Int64?
+    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?,
+    end: Int64?
   ) -> [ExportRow]? {
     guard case .rollup(var rollup) = topology.view(named: name)?.kind else { preconditionFailure("no rollup \(name)") }
     let zone = timezone ?? (granularity == .day ? topology.timezone : "UTC")
     let fitting = rollup.grains.filter { definition in
-      definition.grain < granularity || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
+      definition.grain < granularity
+        || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
     }
     guard let definition = fitting.last else { return nil }
     let isFiner = definition.grain < granularity

@@ -38,7 +38,8 @@ import Testing
     for index in 0..<24_000 {
       stamp += random.time(0...10_000)
       let id = random.chance(15) ? random.number(0...index) : index
-      let bytes = #"{"event_id":"\#(id)","event_type":"t","user_id":"u\#(id % 50)","timestamp":\#(stamp - random.time(0...1_000))}"#
+      let bytes =
+        #"{"event_id":"\#(id)","event_type":"t","user_id":"u\#(id % 50)","timestamp":\#(stamp - random.time(0...1_000))}"#
       records.append(Oracle.Record(bytes: Array(bytes.utf8), stamp: stamp))
     }
     var schedule = Schedule.replay
