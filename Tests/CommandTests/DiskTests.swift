@@ -59,22 +59,24 @@ import Testing
 
   @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
   func aFullDiskStopsThePartitionAndNotTheProgram() {
-    let file = Made.events(scratch, "a.ndjson", count: 60_000)
+    let file = Made.events(scratch, "a.ndjson", count: 90_000)
     let whole = Program.run("run", Made.topology, "--input", file, "--data", scratch.path("whole"), "--json")
     #expect(whole.code == 0)
     let disk = scratch.path("disk")
-    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=40m none \(disk)") == 0)
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=60m none \(disk)") == 0)
     defer { _ = shell("umount -l \(disk)") }
-    #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=38 status=none") == 0)
+    #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=48 status=none") == 0)
     let arguments = [
       "run", Made.topology, "--input", file, "--data", "\(disk)/data", "--commit-every", "10ms", "--json",
     ]
     let stopped = Program.run(arguments)
     #expect(stopped.code == 2, "\(stopped.errors)")
     #expect(stopped.errors.contains("No space left"), "\(stopped.errors)")
-    #expect((stopped.json["read"] as? Int ?? 0) < 60_000)
+    #expect((stopped.json["read"] as? Int ?? 0) < 90_000)
     let again = Program.run(arguments)
     #expect(again.code == 2, "still full: \(again.errors)")
+    #expect(again.errors.contains("the disk is full"), "\(again.errors)")
+    #expect(again.json["read"] as? Int == stopped.json["read"] as? Int)
     let query = Program.run(
       "query", "traffic", "--metric", "events", "--granularity", "day", "--data", "\(disk)/data", "--json")
     #expect(query.code == 0, "what is there is answered: \(query.errors)")
@@ -84,6 +86,28 @@ import Testing
     #expect(after.code == 0, "\(after.errors)")
     #expect(Made.ledger(after.json) == Made.ledger(whole.json))
     Made.expectEqual(Made.numbers("\(disk)/data"), Made.numbers(scratch.path("whole")), "after a full disk")
+  }
+
+  /// A server that starts on a full disk answers what it has, and says what it cannot go on with.
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aServerOnAFullDiskAnswers() {
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=60m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    let configuration = Made.configuration(scratch, data: "\(disk)/data", reserve: "1KiB")
+    let file = Made.events(scratch, "a.ndjson", count: 5_000)
+    #expect(Program.run("import", file, "--config", configuration).code == 0)
+    #expect(Program.run("run", Made.topology, "--config", configuration).code == 0)
+    let query = ["query", "traffic", "--metric", "events", "--granularity", "day", "--json"]
+    let before = Program.run(query + ["--config", configuration]).json["data"] as? [NSDictionary]
+    _ = shell("dd if=/dev/zero of=\(disk)/ballast bs=64k status=none 2> /dev/null")
+    let server = Served([Made.topology, "--config", configuration])
+    server.waitUntilReady()
+    let answer = server.get("/query?view=traffic&metric=events&granularity=day")
+    #expect(answer.status == 200, "\(answer.body)")
+    #expect((answer.json["partial"] as? [Any])?.count == 3)
+    #expect(answer.json["data"] as? [NSDictionary] == before)
+    #expect(server.end(SIGTERM) == 0, "\(server.errors)")
   }
 
   @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))

@@ -63,9 +63,9 @@ import Testing
     let nanoseconds = shellOutput("stat -c %.9Y \(file)").replacing(".", with: "")
     let size = shellOutput("stat -c %s \(file)")
     try FileManager.default.createDirectory(
-      atPath: scratch.path("data/log/events-imports"), withIntermediateDirectories: true)
+      atPath: scratch.path("data/log/events/events-imports"), withIntermediateDirectories: true)
     scratch.write(
-      "data/log/events-imports/unfinished.json",
+      "data/log/events/events-imports/unfinished.json",
       "{\"ends\":[0,0,0,0],\"files\":[{\"bytes\":\(size),\"modified\":\(nanoseconds),\"path\":\"\(file)\"}],"
         + "\"lastStamps\":[\(Int64.min),\(Int64.min),\(Int64.min),\(Int64.min)]}\n")
     let again = importing(file)
@@ -83,7 +83,7 @@ import Testing
       try? FileManager.default.removeItem(atPath: data)
       killer.kill(1, within: 0.4, ["import", one, "--data", data], scratch)
     }
-    guard FileManager.default.fileExists(atPath: journal) else { return }
+    #expect(FileManager.default.fileExists(atPath: journal), "the machine was too fast for the test to kill anything")
     let refused = importing(other)
     #expect(refused.code == 1)
     #expect(refused.errors.contains("one.ndjson"), "it names what to run again: \(refused.errors)")
@@ -94,7 +94,7 @@ import Testing
     #expect(records(data) == 60_001)
   }
 
-  private var journal: String { scratch.path("data/log/events-imports/unfinished.json") }
+  private var journal: String { scratch.path("data/log/events/events-imports/unfinished.json") }
 
   @Test(arguments: [false, true]) func overlappingFilesMakeNothingLate(reversed: Bool) {
     // Ten days each, of the same days: one behind the other would be up to a week late.

@@ -112,10 +112,11 @@ import Testing
       views:
         activity:
           rollup:
-            of: event
+            of: sessions
             by: [event_type, event_type]
             measures: { events: cout, low: min(duration) }
             grains: { minute: 5 }
+        other: { rollup: { of: event, measures: { events: count }, grains: { day: 1y } } }
         path:
           funnel: { steps: [one], within: 24 }
       """)
@@ -182,14 +183,17 @@ import Testing
   @Test func aRunThatIsInterruptedCommitsAndSaysSo() {
     let file = Made.events(scratch, "long.ndjson", count: 150_000)
     let arguments = ["run", Made.topology, "--input", file, "--data", data, "--json", "--threads", "1"]
+    let state = scratch.path("data/topologies/web/gen-1/p-003/state/CURRENT")
     var wasInterrupted = false
-    for _ in 0..<10 where !wasInterrupted {
+    for round in 1...10 where !wasInterrupted {
       try? FileManager.default.removeItem(atPath: data)
       let process = Program.start(
         arguments + ["--batch-records", "100"], output: scratch.file("out"), errors: scratch.file("err"))
       eventually("the run has begun") {
-        !process.isRunning || FileManager.default.fileExists(atPath: scratch.path("data/topologies/web/current"))
+        !process.isRunning || FileManager.default.fileExists(atPath: state)
       }
+      // Somewhere in its work, later each time.
+      usleep(UInt32(round * 30_000))
       process.terminate()
       process.waitUntilExit()
       #expect(process.terminationReason == .exit || process.terminationStatus == SIGTERM)

@@ -139,7 +139,7 @@ import Testing
       #expect(second.errors.contains("process \(server.process.processIdentifier)"), "\(second.errors)")
       #expect(second.errors.contains("--server"), "\(second.errors)")
     }
-    #expect(server.end(SIGINT) == 0)
+    #expect(server.end(SIGINT) == 0, "\(server.errors)")
     #expect(Program.run("status", "--data", data).code == 0, "it goes free with the process")
   }
 
