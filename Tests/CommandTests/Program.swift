@@ -30,6 +30,9 @@ struct Program {
     fatalError("build first: swift build -c release")
   }()
 
+  /// The test's own environment, without the settings that are meant for the tests.
+  static let environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MILLRACE_") }
+
   /// - `environment`: variables added to the test's own.
   static func start(
     _ arguments: [String], output: URL, errors: URL, environment: [String: String] = [:]
@@ -38,7 +41,7 @@ struct Program {
     process.executableURL = binary
     process.arguments = arguments
     process.currentDirectoryURL = root
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = Program.environment.merging(environment) { $1 }
     for file in [output, errors] { try! Data().write(to: file) }
     process.standardOutput = try! FileHandle(forWritingTo: output)
     process.standardError = try! FileHandle(forWritingTo: errors)

@@ -142,6 +142,7 @@ func shell(_ command: String) -> Int32 {
   let process = Process()
   process.executableURL = URL(filePath: "/bin/sh")
   process.arguments = ["-c", command]
+  process.environment = Program.environment
   process.currentDirectoryURL = Program.root
   try! process.run()
   process.waitUntilExit()
