@@ -49,7 +49,7 @@ public final class LiveTopology: Sendable {
     for partition in 0..<generation.partitionCount {
       do throws(Failure) {
         let store = try generation.openStore(partition, budget: budget, readOnly: false)
-        positions.append(try PartitionTask.position(in: store))
+        positions.append(try PartitionTask.position(in: store) ?? .start)
         stores[partition] = store
       } catch {
         positions.append(.start)
@@ -69,7 +69,8 @@ public final class LiveTopology: Sendable {
       do throws(Failure) {
         tasks.append(
           try PartitionTask(
-            partition: partition, of: log, plan: plan, store: store,
+            partition: partition, of: log,
+            from: { () throws(Failure) in try generation.firstPosition(partition, of: log) }, plan: plan, store: store,
             bytes: budget.operatorBytes(partitions: options.partitionsInProcess), options: options.task))
         generation.setStopped(partition, nil)
       } catch {

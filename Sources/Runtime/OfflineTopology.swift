@@ -56,7 +56,7 @@ public final class OfflineTopology: Sendable {
       status.state = .finished
       if let store = stores[partition] {
         status.ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: plan.projection.columns.count)
-        status.offset = try PartitionTask.position(in: store).offset
+        status.offset = try PartitionTask.position(in: store)?.offset ?? generation.starts[partition]
         status.newestStamp = try Frontier(store.snapshot()).newestStamp
       }
       if let gone = missing.first(where: { $0.partition == partition }) {
