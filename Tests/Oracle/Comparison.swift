@@ -19,7 +19,8 @@ public func compare(
         let (wanted, got) = (expected[left].measures[index], actual[right].measures[index])
         if isSame(wanted, got, measure) { continue }
         differences.append(
-          "\(key(expected[left], rollup)): \(measure.name) is \(got.text ?? "nothing"), expected \(wanted.text ?? "nothing")")
+          "\(key(expected[left], rollup)): \(measure.name) is \(got.text ?? "nothing"), expected \(wanted.text ?? "nothing")"
+        )
       }
       left += 1
       right += 1
@@ -45,7 +46,8 @@ public func compare(expected: FunnelAnswer, actual: FunnelAnswer, limit: Int = 5
   return report(differences, limit)
 }
 
-private func stepDifferences(_ name: String, _ expected: [FunnelAnswer.Step], _ actual: [FunnelAnswer.Step]) -> [String] {
+private func stepDifferences(_ name: String, _ expected: [FunnelAnswer.Step], _ actual: [FunnelAnswer.Step]) -> [String]
+{
   if expected.count != actual.count { return ["\(name): \(actual.count) steps, expected \(expected.count)"] }
   return zip(expected, actual).enumerated().compactMap { index, pair in
     let (wanted, got) = pair

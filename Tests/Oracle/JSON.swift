@@ -44,7 +44,9 @@ private struct JSONParser {
 
   mutating func take(_ text: String) -> Bool {
     let wanted = Array(text.utf8)
-    guard index + wanted.count <= bytes.count, Array(bytes[index..<index + wanted.count]) == wanted else { return false }
+    guard index + wanted.count <= bytes.count, Array(bytes[index..<index + wanted.count]) == wanted else {
+      return false
+    }
     index += wanted.count
     return true
   }

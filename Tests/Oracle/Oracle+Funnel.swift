@@ -25,7 +25,8 @@ extension Oracle {
   }
 
   /// One user's visible entries in the range, each followed as far as it goes.
-  private func entries(of events: [OracleEvent], _ funnel: FunnelDefinition, _ start: Int64?, _ end: Int64?) -> [Entry] {
+  private func entries(of events: [OracleEvent], _ funnel: FunnelDefinition, _ start: Int64?, _ end: Int64?) -> [Entry]
+  {
     func does(_ event: OracleEvent, _ step: Int) -> Bool {
       event.type == Array(funnel.steps[step].eventType.utf8)
         && (funnel.steps[step].filter.map { $0.holds(for: event) == true } ?? true)
@@ -39,7 +40,9 @@ extension Oracle {
       }
       for step in 1..<funnel.steps.count {
         let last = entry.arrivals.last!
-        let next = events.filter { does($0, step) }.map(\.time).filter { funnel.strictIncrease ? $0 > last : $0 >= last }
+        let next = events.filter { does($0, step) }.map(\.time).filter {
+          funnel.strictIncrease ? $0 > last : $0 >= last
+        }
         guard let next = next.min(), next <= entry.time + funnel.withinMilliseconds else { break }
         entry.arrivals.append(next)
       }

@@ -16,12 +16,14 @@ extension Oracle {
 
   /// One measure by some of the dimensions, in hours or days of a zone; nil when no grain that is kept makes it up exactly.
   public func query(
-    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?, end: Int64?
+    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?,
+    end: Int64?
   ) -> [ExportRow]? {
     guard case .rollup(var rollup) = topology.view(named: name)?.kind else { preconditionFailure("no rollup \(name)") }
     let zone = timezone ?? (granularity == .day ? topology.timezone : "UTC")
     let fitting = rollup.grains.filter { definition in
-      definition.grain < granularity || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
+      definition.grain < granularity
+        || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
     }
     guard let definition = fitting.last else { return nil }
     let isFiner = definition.grain < granularity
@@ -66,7 +68,9 @@ extension Oracle {
     let visible = cells.keys.filter { shows($0.bucket, bounds[$0.bucket]!) }
     let order = visible.sorted { a, b in
       if a.bucket != b.bucket { return a.bucket < b.bucket }
-      guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else { return false }
+      guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else {
+        return false
+      }
       return a.dimensions[differing] < b.dimensions[differing]
     }
     return order.map { cell in
@@ -89,7 +93,9 @@ extension Oracle {
   private func value(_ measure: Measure, of all: [some Subject], sessions: Bool) -> MeasureValue {
     let subjects = all.filter { subject in measure.filter.map { $0.holds(for: subject) == true } ?? true }
     func isOwn(_ field: Field) -> Bool { sessions && ["start", "duration", "events"].contains(field.description) }
-    func units(_ field: Field, _ scale: Int) -> [Int128] { subjects.compactMap { $0.number(field)?.rounded(scale: scale) } }
+    func units(_ field: Field, _ scale: Int) -> [Int128] {
+      subjects.compactMap { $0.number(field)?.rounded(scale: scale) }
+    }
     switch measure.function {
     case .count: return MeasureValue(units: Int128(subjects.count), scale: 0)
     case .distinct: return MeasureValue(units: Int128(Set(subjects.map(\.user)).count), scale: 0)

@@ -129,7 +129,8 @@ public func kafkaPartition(_ key: [UInt8], of partitions: Int) -> Int {
   var h: UInt32 = 0x9747_b28c ^ UInt32(key.count)
   var index = 0
   while key.count - index >= 4 {
-    var k = UInt32(key[index]) | UInt32(key[index + 1]) << 8 | UInt32(key[index + 2]) << 16 | UInt32(key[index + 3]) << 24
+    var k =
+      UInt32(key[index]) | UInt32(key[index + 1]) << 8 | UInt32(key[index + 2]) << 16 | UInt32(key[index + 3]) << 24
     k = k &* m
     k ^= k >> 24
     k = k &* m

@@ -28,7 +28,9 @@ struct OracleEvent {
     if isMissing(document.member("event_id")) { return (nil, "missing_event_id") }
     if let id = text(document.member("event_id")), id.count > 128 { return (nil, "event_id_too_long") }
     if isMissing(document.member("event_type")) { return (nil, "missing_event_type") }
-    if isMissing(document.member("user_id")), isMissing(document.member("anonymous_id")) { return (nil, "missing_user") }
+    if isMissing(document.member("user_id")), isMissing(document.member("anonymous_id")) {
+      return (nil, "missing_user")
+    }
     if isMissing(document.member("timestamp")) { return (nil, "missing_timestamp") }
     for name in texts {
       if let value = document.member(name), !isNull(value), text(value) == nil { return (nil, "wrong_type") }
@@ -80,7 +82,8 @@ struct OracleEvent {
     let (hour, minute, second) = (Int(match.4)!, Int(match.5)!, Int(match.6)!)
     func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
     let months = [31, isLeap(year) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-    guard year >= 1, (1...12).contains(month), (1...months[month - 1]).contains(day), hour < 24, minute < 60, second < 60
+    guard year >= 1, (1...12).contains(month), (1...months[month - 1]).contains(day), hour < 24, minute < 60,
+      second < 60
     else { return nil }
     let years = year - 1
     let days = years * 365 + years / 4 - years / 100 + years / 400 + months[..<(month - 1)].reduce(0, +) + day - 1

@@ -86,7 +86,9 @@ extension Predicate {
 }
 
 extension Predicate.Comparison {
-  fileprivate func holds<Value: Equatable>(_ value: Value?, _ literal: Value, _ precedes: (Value, Value) -> Bool) -> Bool? {
+  fileprivate func holds<Value: Equatable>(_ value: Value?, _ literal: Value, _ precedes: (Value, Value) -> Bool)
+    -> Bool?
+  {
     // "" is the missing value, in the data and in the condition alike.
     guard let value, (literal as? [UInt8]) != [] else { return nil }
     switch self {

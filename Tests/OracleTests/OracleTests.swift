@@ -18,7 +18,8 @@ import Testing
   }
 
   private func rollup(
-    _ of: RollupDefinition.Subject, by: [String] = [], _ measures: [Measure], grain: Grain = .hour, retention: Int64? = nil
+    _ of: RollupDefinition.Subject, by: [String] = [], _ measures: [Measure], grain: Grain = .hour,
+    retention: Int64? = nil
   ) -> ViewDefinition.Kind {
     .rollup(
       RollupDefinition(
@@ -85,7 +86,8 @@ import Testing
     let start = #"{"event_id":"a","event_type":"t","timestamp":1"#
     let table: [(String, String)] = [
       ("", "invalid_json"), ("[]", "not_an_object"), (start + #","user_id":"u","user_id":"u"}"#, "repeated_field"),
-      (start + "}", "missing_user"), (start + #","user_id":""}"#, "missing_user"), (start + #","user_id":1}"#, "wrong_type"),
+      (start + "}", "missing_user"), (start + #","user_id":""}"#, "missing_user"),
+      (start + #","user_id":1}"#, "wrong_type"),
       (#"{"event_type":"t"}"#, "missing_event_id"), (#"{"event_id":"a"}"#, "missing_event_type"),
       (#"{"event_id":"a","event_type":"t","user_id":"u"}"#, "missing_timestamp"),
       (#"{"event_id":"a","event_type":"t","user_id":"u","timestamp":"2026-02-29T00:00:00Z"}"#, "invalid_timestamp"),
@@ -121,7 +123,8 @@ import Testing
     let rows = Oracle(topology(view), [script.records]).export(view: "v", grain: .hour)
     // 1.01 - 2.01 + 10; the average of exact numbers; of three the second; text compares with no number, nor its opposite.
     #expect(
-      lines(rows) == """
+      lines(rows)
+        == """
         01T10:00  1 1 0.00 - - - - 0
         01T09:00 DE 4 2 9.00 3.000000 -2.0 10.000000 1.005000 2
         """.split(separator: "\n").reversed().joined(separator: "\n"))
@@ -148,7 +151,9 @@ import Testing
       [
         count, Measure(name: "duration", function: .sum(Field("duration"))),
         Measure(name: "events", function: .avg(Field("events"))), Measure(name: "users", function: .distinct),
-        Measure(name: "bounces", function: .count, filter: .compare(Field("events"), .equal, .number(2_000_000_000_000_000_000))),
+        Measure(
+          name: "bounces", function: .count,
+          filter: .compare(Field("events"), .equal, .number(2_000_000_000_000_000_000))),
       ])
     let script = Script(
       """
@@ -183,9 +188,10 @@ import Testing
     let answer = oracle.funnel(view: "v", start: nil, end: nil, by: true)
     // Samples to cart: 10 min of u1, and 0 of u2, from its last entry. u2 buys a second too late.
     #expect(line(answer.steps) == "3>3 3>2(0) 2>1(3000000)")
-    #expect(answer.breakdown!.map { "\($0.value): \(line($0.steps))" } == [
-      "DE: 3>3 3>2(300000) 2>1(3000000)", "US: 1>1 1>1(0) 1>0",
-    ])
+    #expect(
+      answer.breakdown!.map { "\($0.value): \(line($0.steps))" } == [
+        "DE: 3>3 3>2(300000) 2>1(3000000)", "US: 1>1 1>1(0) 1>0",
+      ])
     let later = oracle.funnel(
       view: "v", start: Script.time("09:15"), end: Script.time("09:30"), by: false)
     #expect(line(later.steps) == "1>1 1>0 0>0")
@@ -206,9 +212,13 @@ import Testing
   }
 
   @Test func comparisonsTell() {
-    guard case .rollup(let rollup) = rollup(.events, by: ["geo.country"], [
-      count, Measure(name: "q", function: .quantile(Field("a"), millionths: 500_000)),
-    ]) else { return }
+    guard
+      case .rollup(let rollup) = rollup(
+        .events, by: ["geo.country"],
+        [
+          count, Measure(name: "q", function: .quantile(Field("a"), millionths: 500_000)),
+        ])
+    else { return }
     func row(_ country: String, _ count: Int128, _ quantile: Int128?) -> ExportRow {
       ExportRow(
         bucket: 0, dimensions: [country],

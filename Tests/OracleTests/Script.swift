@@ -29,7 +29,8 @@ struct Script {
         let isJSON = parts[1].first!.isNumber || "-\"[{tfn".contains(parts[1].first!)
         objects[path[0], default: []].append("\"\(path[1])\":\(isJSON ? parts[1] : "\"\(parts[1])\"")")
       }
-      let more = objects.sorted { $0.key < $1.key }.map { ",\"\($0.key)\":{\($0.value.joined(separator: ","))}" }.joined()
+      let more = objects.sorted { $0.key < $1.key }.map { ",\"\($0.key)\":{\($0.value.joined(separator: ","))}" }
+        .joined()
       let bytes =
         #"{"event_id":"\#(id)","event_type":"\#(words[1])","user_id":"\#(words[0])","timestamp":\#(Script.time(words[2]))\#(more)}"#
       records.append(Oracle.Record(bytes: Array(bytes.utf8), stamp: stamp))

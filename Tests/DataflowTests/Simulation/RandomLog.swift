@@ -32,7 +32,8 @@ struct RandomLog {
 
   mutating func make(count: Int) -> [[Oracle.Record]] {
     // Around the days on which New York has 23 and 25 hours.
-    clock = Timestamp(random.pick(["2026-03-07T12:00:00Z", "2026-10-31T20:30:00Z", "2026-06-01T23:50:00Z"]))!.milliseconds
+    clock =
+      Timestamp(random.pick(["2026-03-07T12:00:00Z", "2026-10-31T20:30:00Z", "2026-06-01T23:50:00Z"]))!.milliseconds
     newest = Array(repeating: clock, count: partitions)
     users = (0..<random.pick([3, 10, 60])).map { "u\($0)" }
     if random.chance(30) { users.append("ü\u{1F600}") }
@@ -88,7 +89,9 @@ struct RandomLog {
     switch random.number(0...99) {
     case 0..<45: time = clock
     case 45..<75: time = clock - random.time(0...3 * gap)
-    case 75..<88: time = clock - random.time(0...horizon)
+    case 75..<84: time = clock - random.time(0...horizon)
+    // What is still remembered at the edge, and no longer just behind it.
+    case 84..<88: time = m - horizon + random.time(0...5 * Timestamp.minute)
     case 88..<91: time = m - horizon - random.pick([-1, 0, 1])
     case 91..<94: time = m + 24 * Timestamp.hour + random.pick([-1, 0, 1])
     case 94..<96: time = clock + random.time(0...30 * Timestamp.hour)
@@ -97,7 +100,9 @@ struct RandomLog {
       // Exactly a gap, or just more, from an event of before.
       time = (sent.last?.time ?? clock) + random.pick([-gap, gap, gap + 1, -gap - 1])
     }
-    if random.chance(40) { time = Timestamp.floor(time, to: random.pick([1_000, Timestamp.minute, 15 * Timestamp.minute])) }
+    if random.chance(40) {
+      time = Timestamp.floor(time, to: random.pick([1_000, Timestamp.minute, 15 * Timestamp.minute]))
+    }
     return time
   }
 
@@ -153,7 +158,8 @@ struct RandomLog {
   private mutating func unusable() -> [UInt8] {
     let good = #""event_id":"b","event_type":"view","user_id":"u0","timestamp":"2026-03-08T00:00:00Z""#
     let broken = [
-      "", "{", "[]", "{\(good)", "{\(good),}", "{\(good),\"x\":01}", "{\(good),\"event_id\":\"c\"}", "{\(good),\"geo\":1}",
+      "", "{", "[]", "{\(good)", "{\(good),}", "{\(good),\"x\":01}", "{\(good),\"event_id\":\"c\"}",
+      "{\(good),\"geo\":1}",
       #"{"event_type":"view","user_id":"u0","timestamp":1}"#, #"{"event_id":"b","user_id":"u0","timestamp":1}"#,
       #"{"event_id":"b","event_type":"view","user_id":"","timestamp":1}"#,
       #"{"event_id":"b","event_type":"view","user_id":"u0"}"#,

@@ -81,7 +81,9 @@ struct RandomTopology {
       default: return .or(predicate(subject, depth - 1), predicate(subject, depth - 1))
       }
     }
-    let comparison = random.pick([Predicate.Comparison.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual])
+    let comparison = random.pick([
+      Predicate.Comparison.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual,
+    ])
     if subject == .sessions, random.chance(50) {
       let own = random.pick([
         ("duration", [0, 60_000, 600_000, 1_800_000]), ("events", [1, 2, 3]), ("start", [1_772_900_000_000]),
@@ -98,9 +100,12 @@ struct RandomTopology {
     case 3: return .isIn(number, [RandomTopology.whole(1), RandomTopology.whole(random.number(-2...3))])
     case 4:
       // 1.005 and its neighbours in the last digit a literal can have.
-      let units = random.pick([2_010_000_000_000_000_000, 2_010_000_000_000_000_002, -3 as Int128 * 1_000_000_000_000_000_000])
+      let units = random.pick([
+        2_010_000_000_000_000_000, 2_010_000_000_000_000_002, -3 as Int128 * 1_000_000_000_000_000_000,
+      ])
       return .compare(number, comparison, .number(units))
-    default: return .compare(text, comparison, .text(random.pick(["DE", "US", "mobile", "cart", "u2", "e\u{301}", "7"])))
+    default:
+      return .compare(text, comparison, .text(random.pick(["DE", "US", "mobile", "cart", "u2", "e\u{301}", "7"])))
     }
   }
 

@@ -69,7 +69,8 @@ struct Scenario {
           try answers.export(view: view.name, grain: definition.grain) { rows.append($0) }
           let expected = oracle.export(view: view.name, grain: definition.grain)
           if let difference = compare(expected: expected, actual: rows, of: rollup) {
-            return "\(view.name) by \(definition.grain.name), \(rows.count) rows, \(expected.count) expected:\n\(difference)"
+            return
+              "\(view.name) by \(definition.grain.name), \(rows.count) rows, \(expected.count) expected:\n\(difference)"
           }
         }
         for _ in 0..<6 {
