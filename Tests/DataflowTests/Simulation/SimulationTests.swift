@@ -131,4 +131,30 @@ import Testing
       expected: Oracle(topology, [records]).funnel(view: "f", start: nil, end: nil, by: false), actual: answer)
     #expect(difference == nil, "\(difference ?? "")")
   }
+
+  /// One text to a reader, two to a machine: as a value, in conditions and in names of fields.
+  @Test func textsAreComparedByTheirBytes() throws {
+    let (composed, decomposed) = ("\u{e9}", "e\u{301}")
+    func tagged(_ name: String) -> Field { Field(path: ["properties", name]) }
+    let rollup = RollupDefinition(
+      of: .events, by: [tagged(composed), tagged(decomposed)],
+      measures: [composed, decomposed].map { text in
+        Measure(
+          name: "of \(text.utf8.count)", function: .count, filter: .compare(Field("event_type"), .equal, .text(text)))
+      }, grains: [GrainDefinition(grain: .hour, retentionMilliseconds: nil)])
+    var topology = Topology(name: "texts")
+    topology.views = [ViewDefinition(name: "v", kind: .rollup(rollup))]
+    let bytes =
+      #"{"event_id":"1","event_type":"\#(composed)","user_id":"u","timestamp":1,"properties":{"\#(decomposed)":"x"}}"#
+    let run = try PartitionRun(
+      try Plan(topology), [Oracle.Record(bytes: Array(bytes.utf8), stamp: nil)], partition: 0, of: 1, .replay)
+    var random = SeededRandom(seed: 1)
+    try run.run(&random)
+    var rows: [ExportRow] = []
+    try Answers(plan: try Plan(topology), snapshots: [run.store.snapshot()]).export(view: "v", grain: .hour) {
+      rows.append($0)
+    }
+    #expect(rows.map(\.dimensions) == [["", "x"]])
+    #expect(rows.map { $0.measures.map(\.text) } == [["1", "0"]])
+  }
 }
