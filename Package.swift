@@ -47,6 +47,8 @@ let package = Package(
       name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
+    // The shipped program as a process: built separately, so that it is killed and restarted as it is shipped.
+    .testTarget(name: "CommandTests"),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -237,7 +237,9 @@ final class SegmentReader: LogReader {
   }
 
   private func damaged(_ reason: String) -> Failure {
-    SegmentRecovery.damaged(segment?.path ?? partition.directory, byte, position.offset, reason)
+    SegmentRecovery.damaged(
+      segment?.path ?? partition.directory, byte, position.offset, reason,
+      isLast: segment == nil || partition.segment(after: segment) == nil)
   }
 
   private static func check(_ slice: LogSlice, _ index: Int) -> UInt64 {

@@ -79,12 +79,22 @@ struct SegmentRecovery {
       byte += header.totalBytes
     }
     return offset == end && byte == segment.byteCount
-      ? nil : SegmentRecovery.damaged(segment.path, byte, offset, "its last stamp cannot be found")
+      ? nil : SegmentRecovery.damaged(segment.path, byte, offset, "its last stamp cannot be found", isLast: false)
   }
 
-  static func damaged(_ path: String, _ byte: Int, _ offset: Int64, _ reason: String) -> Failure {
+  /// - `isLast`: no segment follows, so cutting this one off leaves no hole.
+  static func damaged(
+    _ path: String, _ byte: Int, _ offset: Int64, _ reason: String, isLast: Bool = true
+  ) -> Failure {
     .corrupt(
       "\(path): the batch at byte \(byte), which begins with offset \(offset), is damaged: \(reason); "
-        + "restore the file from a copy, or give up everything from there on with: truncate -s \(byte) '\(path)'")
+        + "restore the file from a copy, or give up everything from there on with: truncate -s \(byte) '\(path)'"
+        + (isLast ? "" : later(path)))
+  }
+
+  /// Names have a fixed width, so the segments that follow sort behind.
+  private static func later(_ path: String) -> String {
+    let directory = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
+    return " && ls '\(directory)'/*.seg | awk '$0 > \"\(path)\"' | xargs -r -d '\\n' rm"
   }
 }

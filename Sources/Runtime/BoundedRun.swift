@@ -86,6 +86,12 @@ public struct BoundedRun: Sendable {
         "\(data.path) was built from \(describe(generation.source)), not from \(describe(source)): the list of files is the "
           + "log, so use the same files in the same order, or a new --data")
     }
+    if case .log = source, generation.partitionCount != starts.count {
+      throw .invalid(
+        "\(data.path) was built from a log of \(generation.partitionCount) partitions and the log has \(starts.count): the "
+          + "count is part of a log's identity, so bring back the log it was built from, or rebuild the state in a new --data"
+      )
+    }
     guard generation.partitionCount == starts.count else {
       throw .invalid(
         "\(data.path) was built with \(generation.partitionCount) partitions, not \(starts.count): use --partitions "

@@ -76,11 +76,19 @@ enum DurableFile {
   }
 
   /// Bytes of the files right in a directory; 0 when there is none.
-  static func bytes(in directory: String) -> Int {
+  static func bytes(in directory: String, suffix: String = "") -> Int {
     list(directory).reduce(0) { sum, name in
+      guard name.hasSuffix(suffix) else { return sum }
       var status = stat()
       return stat("\(directory)/\(name)", &status) == 0 ? sum + Int(status.st_size) : sum
     }
+  }
+
+  /// What is free for us on the file system that holds a path; nil when the system does not say.
+  static func freeBytes(_ path: String) -> Int? {
+    var space = statvfs()
+    guard statvfs(path, &space) == 0 else { return nil }
+    return Int(clamping: UInt64(space.f_bavail) * UInt64(space.f_frsize))
   }
 
   static var workingDirectory: String {

@@ -104,10 +104,23 @@ public struct Generation: Sendable {
 
   func openStore(_ partition: Int, budget: MemoryBudget, readOnly: Bool) throws(Failure) -> Store {
     let directory = partitionDirectory(partition)
-    if !readOnly { try DurableFile.makeDirectory(directory) }
+    if !readOnly {
+      try DurableFile.makeDirectory(directory)
+      try checkDisk("\(directory)/state")
+    }
     var options = Store.Options(budget: budget, stores: partitionCount, merging: CellMerging())
     options.readOnly = readOnly
     return try Store(path: "\(directory)/state", options)
+  }
+
+  /// Opening a store writes: its write-ahead log again as a table, and a few small files. RocksDB as Debian builds it aborts
+  /// the process when that fails, so a full disk must be seen before.
+  private func checkDisk(_ state: String) throws(Failure) {
+    let needed = 2 * DurableFile.bytes(in: state, suffix: ".log") + (4 << 20)
+    guard let free = DurableFile.freeBytes(directory), free < needed else { return }
+    throw .unavailable(
+      "\(state): the disk is full: \(free >> 20) MiB are free, opening the state takes up to \(needed >> 20) MiB; free some "
+        + "space and start again: it goes on from its last commit")
   }
 
   /// Bytes of state on disk, write-ahead logs included.

@@ -59,7 +59,11 @@ public struct Import {
   ) throws(Failure) -> Result {
     let files = try identities()
     let isDoneFile = "\(Import.directory(log))/\(Import.name(files)).done"
-    if try DurableFile.read(isDoneFile) != nil { return Result(appended: 0, resumedAfter: 0, wasDone: true) }
+    if try DurableFile.read(isDoneFile) != nil {
+      // Killed between its last two steps, it left the journal, which would hold up every other import.
+      if try Import.unfinished(log) == files.map(\.path) { unlink(Import.journalPath(log)) }
+      return Result(appended: 0, resumedAfter: 0, wasDone: true)
+    }
     let journal = try journal(files, progress)
     var skip: [Int64] = []
     for partition in 0..<log.partitionCount {

@@ -40,12 +40,18 @@ public final class LiveTopology: Sendable {
     var positions: [LogPosition] = []
     var stopped: [PartitionStatus] = []
     func stop(_ partition: Int, _ failure: Failure) {
-      var status = PartitionStatus(partition: partition, ledger: Ledger(columns: plan.projection.columns.count))
+      let columns = plan.projection.columns.count
+      // What its store holds is still answered, so it is also told.
+      let held = stores[partition].flatMap {
+        try? PartitionStatus(partition: partition, of: $0, generation, columns: columns)
+      }
+      var status = held ?? PartitionStatus(partition: partition, ledger: Ledger(columns: columns))
       status.state = .stopped(failure)
       stopped.append(status)
       generation.setStopped(partition, failure.message)
       onStop(partition, failure)
     }
+    var closed: Set<Int> = []
     for partition in 0..<generation.partitionCount {
       do throws(Failure) {
         let store = try generation.openStore(partition, budget: budget, readOnly: false)
@@ -53,6 +59,8 @@ public final class LiveTopology: Sendable {
         stores[partition] = store
       } catch {
         positions.append(.start)
+        closed.insert(partition)
+        stores[partition] = try? generation.openStore(partition, budget: budget, readOnly: true)
         stop(partition, error)
       }
     }
@@ -65,7 +73,7 @@ public final class LiveTopology: Sendable {
     }
     var tasks: [PartitionTask] = []
     for partition in 0..<generation.partitionCount {
-      guard let store = stores[partition] else { continue }
+      guard !closed.contains(partition), let store = stores[partition] else { continue }
       do throws(Failure) {
         tasks.append(
           try PartitionTask(

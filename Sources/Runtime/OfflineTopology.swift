@@ -52,13 +52,12 @@ public final class OfflineTopology: Sendable {
   public func statuses() throws(Failure) -> [PartitionStatus] {
     var all: [PartitionStatus] = []
     for partition in 0..<generation.partitionCount {
-      var status = PartitionStatus(partition: partition, ledger: Ledger(columns: plan.projection.columns.count))
-      status.state = .finished
+      let columns = plan.projection.columns.count
+      var status = PartitionStatus(partition: partition, ledger: Ledger(columns: columns))
       if let store = stores[partition] {
-        status.ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: plan.projection.columns.count)
-        status.offset = try PartitionTask.position(in: store)?.offset ?? generation.starts[partition]
-        status.newestStamp = try Frontier(store.snapshot()).newestStamp
+        status = try PartitionStatus(partition: partition, of: store, generation, columns: columns)
       }
+      status.state = .finished
       if let gone = missing.first(where: { $0.partition == partition }) {
         status.state = .stopped(.corrupt(gone.message))
       }

@@ -1,5 +1,6 @@
 import Basics
 import Dataflow
+import Stores
 
 /// What the outside may know of a partition while a worker has it.
 public struct PartitionStatus: Sendable {
@@ -28,6 +29,14 @@ public struct PartitionStatus: Sendable {
   public init(partition: Int, ledger: Ledger) {
     self.partition = partition
     self.ledger = ledger
+  }
+
+  /// As the last commit left the partition, for one that nobody works on.
+  init(partition: Int, of store: Store, _ generation: Generation, columns: Int) throws(Failure) {
+    ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: columns)
+    self.partition = partition
+    offset = try PartitionTask.position(in: store)?.offset ?? generation.starts[partition]
+    newestStamp = try Frontier(store.snapshot()).newestStamp
   }
 
   public var lag: Int64? { endOffset.map { max(0, $0 - offset) } }

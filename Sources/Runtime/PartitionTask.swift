@@ -86,7 +86,7 @@ public final class PartitionTask {
 
   /// One batch, from the log to the views.
   public func step() throws(Failure) -> Progress {
-    try reader.read(into: slice, maxBytes: batchBytes, maxRecords: batchRecords)
+    try readSlice()
     guard slice.count > 0 else { return try rest() }
     batch.decode(slice.bytes, ranges: slice.ranges, count: slice.count)
     checkPlacement()
@@ -96,6 +96,16 @@ public final class PartitionTask {
     position = slice.end
     try commitIfDue(slice.byteCount)
     return .applied
+  }
+
+  private func readSlice() throws(Failure) {
+    do throws(Failure) {
+      try reader.read(into: slice, maxBytes: batchBytes, maxRecords: batchRecords)
+    } catch {
+      // What stands before the damage counts, or the numbers would depend on when the last commit was.
+      try commit()
+      throw error
+    }
   }
 
   /// Makes everything applied so far part of the state.

@@ -156,6 +156,7 @@ public final class WorkerPool: Sendable {
       report(owned, read: 0, caughtUpAt: nil)
       finish(owned, .running)
     } catch {
+      report(owned, read: 0, caughtUpAt: nil)
       onStop(task.partition, error)
       finish(owned, .stopped(error))
     }

@@ -42,8 +42,8 @@ enum Console {
     while written < bytes.count {
       let count = Glibc.write(file, bytes.baseAddress! + written, bytes.count - written)
       if count < 0, errno == EINTR { continue }
-      if count < 0, errno == EPIPE { exit(0) }
-      guard count >= 0 else { exit(2) }
+      if count < 0, errno == EPIPE { _exit(0) }
+      guard count >= 0 else { _exit(2) }
       written += count
     }
   }

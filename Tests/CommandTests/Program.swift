@@ -30,12 +30,16 @@ struct Program {
     fatalError("build first: swift build -c release")
   }()
 
-  static func start(_ arguments: [String], output: URL, errors: URL) -> Process {
+  /// - `environment`: variables added to the test's own.
+  static func start(
+    _ arguments: [String], output: URL, errors: URL, environment: [String: String] = [:]
+  ) -> Process {
     let process = Process()
     process.executableURL = binary
     process.arguments = arguments
     process.currentDirectoryURL = root
-    for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    for file in [output, errors] { try! Data().write(to: file) }
     process.standardOutput = try! FileHandle(forWritingTo: output)
     process.standardError = try! FileHandle(forWritingTo: errors)
     process.standardInput = FileHandle.nullDevice
@@ -45,9 +49,10 @@ struct Program {
 
   static func run(_ arguments: String...) -> Result { run(arguments) }
 
-  static func run(_ arguments: [String]) -> Result {
+  static func run(_ arguments: [String], environment: [String: String] = [:]) -> Result {
     let scratch = Scratch()
-    let process = start(arguments, output: scratch.file("out"), errors: scratch.file("err"))
+    let process = start(
+      arguments, output: scratch.file("out"), errors: scratch.file("err"), environment: environment)
     process.waitUntilExit()
     return Result(
       code: process.terminationStatus, output: scratch.text("out"), errors: scratch.text("err"))

@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+/// Goal: a disk without room stops what must be written and nothing else, and costs no number. Method: a reserve nobody has, a
+/// limit on file sizes, and a small file system in memory where mounting is permitted.
+@Suite struct DiskTests {
+  private let scratch = Scratch()
+  private var data: String { scratch.path("data") }
+
+  @Test func theReserveRefusesAppendsWhileQueriesGoOn() {
+    let configuration = Made.configuration(scratch, data: data)
+    let filled = Program.run("generate", "--events", "2000", "--log", "--config", configuration)
+    #expect(filled.code == 0, "\(filled.errors)")
+    #expect(Program.run("run", Made.topology, "--config", configuration).code == 0)
+    _ = Made.configuration(scratch, data: data, reserve: "100%")
+    let refused = Program.run("generate", "--events", "2000", "--log", "--config", configuration)
+    #expect(refused.code == 2)
+    #expect(refused.errors.contains("nearly full") && refused.errors.contains("reserve"), "\(refused.errors)")
+    let file = Made.events(scratch, "a.ndjson", count: 10)
+    #expect(Program.run("import", file, "--config", configuration).code != 0)
+    for verb in [
+      ["query", "traffic", "--metric", "events", "--granularity", "day"], ["funnel", "checkout"], ["status"],
+    ] {
+      #expect(Program.run(verb + ["--config", configuration]).code == 0)
+    }
+    let server = Served([Made.topology, "--config", configuration])
+    server.waitUntilReady()
+    #expect(server.get("/query?view=traffic&metric=events&granularity=day").status == 200)
+    #expect(server.end(SIGTERM) == 0)
+    // What was refused has left nothing half done.
+    _ = Made.configuration(scratch, data: data)
+    #expect(Program.run("import", file, "--allow-late", "--config", configuration).code == 0)
+    #expect(Program.run("run", Made.topology, "--config", configuration, "--json").json["read"] as? Int == 2_010)
+  }
+
+  /// A file that may not grow fails as a full disk does, without anybody's permission.
+  @Test func aStateThatCannotGrowStopsAndGoesOnLater() {
+    let file = Made.events(scratch, "a.ndjson", count: 60_000)
+    let whole = Program.run("run", Made.topology, "--input", file, "--data", scratch.path("whole"), "--json")
+    #expect(whole.code == 0)
+    let command =
+      "\(Program.binary.path) run \(Made.topology) --input \(file) --data \(data) --commit-every 10ms --json"
+    let code = shell("ulimit -f 512; exec \(command) > \(scratch.path("out")) 2> \(scratch.path("err"))")
+    #expect(code == 2, "\(code): \(scratch.text("err"))")
+    #expect(scratch.text("err").contains("stopped: store"), "\(scratch.text("err"))")
+    let after = Program.run(
+      "run", Made.topology, "--input", file, "--data", data, "--json")
+    #expect(after.code == 0, "\(after.errors)")
+    #expect(Made.ledger(after.json) == Made.ledger(whole.json))
+    Made.expectEqual(Made.numbers(data), Made.numbers(scratch.path("whole")), "after the limit and without one")
+  }
+
+  static let mayMount: Bool = {
+    let probe = Scratch()
+    return shell(
+      "mount -t tmpfs -o size=64k none \(probe.directory.path) 2> /dev/null && umount \(probe.directory.path)")
+      == 0
+  }()
+
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aFullDiskStopsThePartitionAndNotTheProgram() {
+    let file = Made.events(scratch, "a.ndjson", count: 90_000)
+    let whole = Program.run("run", Made.topology, "--input", file, "--data", scratch.path("whole"), "--json")
+    #expect(whole.code == 0)
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=60m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=48 status=none") == 0)
+    let arguments = [
+      "run", Made.topology, "--input", file, "--data", "\(disk)/data", "--commit-every", "10ms", "--json",
+    ]
+    let stopped = Program.run(arguments)
+    #expect(stopped.code == 2, "\(stopped.errors)")
+    #expect(stopped.errors.contains("No space left"), "\(stopped.errors)")
+    #expect((stopped.json["read"] as? Int ?? 0) < 90_000)
+    let again = Program.run(arguments)
+    #expect(again.code == 2, "still full: \(again.errors)")
+    #expect(again.errors.contains("the disk is full"), "\(again.errors)")
+    #expect(again.json["read"] as? Int == stopped.json["read"] as? Int)
+    let query = Program.run(
+      "query", "traffic", "--metric", "events", "--granularity", "day", "--data", "\(disk)/data", "--json")
+    #expect(query.code == 0, "what is there is answered: \(query.errors)")
+
+    #expect(shell("rm \(disk)/ballast") == 0)
+    let after = Program.run(arguments)
+    #expect(after.code == 0, "\(after.errors)")
+    #expect(Made.ledger(after.json) == Made.ledger(whole.json))
+    Made.expectEqual(Made.numbers("\(disk)/data"), Made.numbers(scratch.path("whole")), "after a full disk")
+  }
+
+  /// A server that starts on a full disk answers what it has, and says what it cannot go on with.
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aServerOnAFullDiskAnswers() {
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=60m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    let configuration = Made.configuration(scratch, data: "\(disk)/data", reserve: "1KiB")
+    let file = Made.events(scratch, "a.ndjson", count: 5_000)
+    #expect(Program.run("import", file, "--config", configuration).code == 0)
+    #expect(Program.run("run", Made.topology, "--config", configuration).code == 0)
+    let query = ["query", "traffic", "--metric", "events", "--granularity", "day", "--json"]
+    let before = Program.run(query + ["--config", configuration]).json["data"] as? [NSDictionary]
+    _ = shell("dd if=/dev/zero of=\(disk)/ballast bs=64k status=none 2> /dev/null")
+    let server = Served([Made.topology, "--config", configuration])
+    server.waitUntilReady()
+    let answer = server.get("/query?view=traffic&metric=events&granularity=day")
+    #expect(answer.status == 200, "\(answer.body)")
+    #expect((answer.json["partial"] as? [Any])?.count == 3)
+    #expect(answer.json["data"] as? [NSDictionary] == before)
+    #expect(server.end(SIGTERM) == 0, "\(server.errors)")
+  }
+
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aFullDiskUnderTheLogLosesNothingThatWasTaken() {
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=8m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    let configuration = Made.configuration(scratch, data: "\(disk)/data", reserve: "1KiB")
+    let file = Made.events(scratch, "a.ndjson", count: 120_000)
+    let full = Program.run("import", file, "--config", configuration)
+    #expect(full.code == 2, "\(full.errors)")
+    #expect(full.errors.contains("space") || full.errors.contains("nearly full"), "\(full.errors)")
+    #expect(shell("mount -o remount,size=100m \(disk)") == 0)
+    let after = Program.run("import", file, "--config", configuration, "--json")
+    #expect(after.code == 0, "\(after.errors)")
+    let run = Program.run("run", Made.topology, "--config", configuration, "--json")
+    #expect(run.json["read"] as? Int == 120_000)
+  }
+}
