@@ -142,7 +142,8 @@ void Decoder::writeIdentity(size_t row, const DecoderColumns &out) {
   memcpy(bytes + 4 + who.length, id.start, id.length);
   out.userKey[row] = identity(who.start, who.length);
   out.eventKey[row] = identity(bytes, 4 + who.length + id.length);
-  out.check[row] = hash32(type.start, type.length, uint64_t(out.time[row]));
+  // The time is mixed before it meets the bytes of the type, or a bit of the one could undo a bit of the other.
+  out.check[row] = hash32(type.start, type.length, fold(uint64_t(out.time[row]) ^ 0x2545f4914f6cdd1d, 0x9e3779b97f4a7c15));
   out.partitionHash[row] = murmur2(who.start, who.length) & 0x7fffffff;
 }
 

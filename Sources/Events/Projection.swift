@@ -21,6 +21,16 @@ public struct Projection: Hashable, Sendable {
       self.path = path
       self.kind = kind
     }
+
+    // Names are bytes: String's own equality takes é written in two ways for one name.
+    public static func == (a: Column, b: Column) -> Bool {
+      a.kind == b.kind && a.path.map { Array($0.utf8) } == b.path.map { Array($0.utf8) }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(kind)
+      for name in path { hasher.combine(Array(name.utf8)) }
+    }
   }
 
   public private(set) var columns: [Column] = []

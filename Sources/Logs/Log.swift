@@ -54,6 +54,13 @@ public protocol Log: AnyObject, Sendable {
 
 extension Log {
   public func startPosition(partition: Int) throws(Failure) -> LogPosition { .start }
+
+  /// The first offset of each partition.
+  public func starts() throws(Failure) -> [Int64] {
+    var starts: [Int64] = []
+    for partition in 0..<partitionCount { starts.append(try startPosition(partition: partition).offset) }
+    return starts
+  }
 }
 
 /// Reads one partition in order. Owned by one thread at a time.

@@ -62,18 +62,18 @@ public struct BoundedRun: Sendable {
     _ data: DataDirectory, _ file: (text: String, topology: Topology), _ input: Input
   ) throws(Failure) -> Generation {
     let source: Generation.Source
-    let partitions: Int
+    var starts: [Int64] = []
     switch input {
     case .files(let paths, let keyed, let count):
       source = .files(paths: paths.map(absolute), keyed: keyed)
-      partitions = keyed ? paths.count : count
+      starts = Array(repeating: 0, count: keyed ? paths.count : count)
     case .log(let log):
       source = .log
-      partitions = log.partitionCount
+      starts = try log.starts()
     }
     guard try data.currentGeneration(of: file.topology.name) != nil else {
       return try Generation.create(
-        data, topology: file.topology, text: file.text, partitions: partitions, source: source)
+        data, topology: file.topology, text: file.text, source: source, starts: starts)
     }
     let generation = try Generation.load(data, topology: file.topology.name)
     guard generation.digest == Semantics.digest(of: file.topology) else {
@@ -86,15 +86,15 @@ public struct BoundedRun: Sendable {
         "\(data.path) was built from \(describe(generation.source)), not from \(describe(source)): the list of files is the "
           + "log, so use the same files in the same order, or a new --data")
     }
-    if case .log = source, generation.partitionCount != partitions {
+    if case .log = source, generation.partitionCount != starts.count {
       throw .invalid(
-        "\(data.path) was built from a log of \(generation.partitionCount) partitions and the log has \(partitions): the count "
-          + "is part of a log's identity, so bring back the log it was built from, or rebuild the state in a new --data"
+        "\(data.path) was built from a log of \(generation.partitionCount) partitions and the log has \(starts.count): the "
+          + "count is part of a log's identity, so bring back the log it was built from, or rebuild the state in a new --data"
       )
     }
-    guard generation.partitionCount == partitions else {
+    guard generation.partitionCount == starts.count else {
       throw .invalid(
-        "\(data.path) was built with \(generation.partitionCount) partitions, not \(partitions): use --partitions "
+        "\(data.path) was built with \(generation.partitionCount) partitions, not \(starts.count): use --partitions "
           + "\(generation.partitionCount), or a new --data")
     }
     return generation

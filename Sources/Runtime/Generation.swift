@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Foundation
+import Logs
 import Stores
 
 /// One build of a topology's state: its own directory, a frozen copy of the topology, and a store per partition.
@@ -20,6 +21,7 @@ public struct Generation: Sendable {
     var digest: String
     var partitions: Int
     var source: Source
+    var starts: [Int64]
   }
 
   public let directory: String
@@ -28,6 +30,8 @@ public struct Generation: Sendable {
   public let digest: String
   public let partitionCount: Int
   public let source: Source
+  /// By partition: the offset its log began with when the generation was made. History before it is not in the state.
+  public let starts: [Int64]
 
   /// The generation that is served.
   ///
@@ -52,19 +56,20 @@ public struct Generation: Sendable {
     }
     return Generation(
       directory: directory, number: number, topology: topology, digest: description.digest,
-      partitionCount: description.partitions, source: description.source)
+      partitionCount: description.partitions, source: description.source, starts: description.starts)
   }
 
   /// Makes generation 1 of a topology. It exists from the moment `current` names it.
   public static func create(
-    _ data: DataDirectory, topology: Topology, text: String, partitions: Int, source: Source
+    _ data: DataDirectory, topology: Topology, text: String, source: Source, starts: [Int64]
   ) throws(Failure) -> Generation {
     let directory = "\(data.directory(of: topology.name))/gen-1"
     try DurableFile.makeDirectory(directory)
     try DurableFile.write(text, to: "\(directory)/topology.yaml")
     let digest = Semantics.digest(of: topology)
     let description = Description(
-      format: DataDirectory.format, number: 1, digest: digest, partitions: partitions, source: source)
+      format: DataDirectory.format, number: 1, digest: digest, partitions: starts.count, source: source,
+      starts: starts)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     let encoded: String
@@ -74,7 +79,22 @@ public struct Generation: Sendable {
     try DurableFile.write(encoded + "\n", to: "\(directory)/generation.json")
     try DurableFile.write("1\n", to: "\(data.directory(of: topology.name))/current")
     return Generation(
-      directory: directory, number: 1, topology: topology, digest: digest, partitionCount: partitions, source: source)
+      directory: directory, number: 1, topology: topology, digest: digest, partitionCount: starts.count, source: source,
+      starts: starts)
+  }
+
+  /// Where an empty store begins to read.
+  ///
+  /// - Errors: `.corrupt` when the log no longer begins where it did: what is missing would be missing from the numbers.
+  func firstPosition(_ partition: Int, of log: any Log) throws(Failure) -> LogPosition {
+    let position = try log.startPosition(partition: partition)
+    guard position.offset <= starts[partition] else {
+      throw .corrupt(
+        "partition \(partition) has no state yet and its log now begins at offset \(position.offset), not at "
+          + "\(starts[partition]) as when generation \(number) was made: restore the log, or build the state anew in another "
+          + "data directory from what there is")
+    }
+    return position
   }
 
   func partitionDirectory(_ partition: Int) -> String {

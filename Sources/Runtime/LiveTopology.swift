@@ -42,7 +42,9 @@ public final class LiveTopology: Sendable {
     func stop(_ partition: Int, _ failure: Failure) {
       let columns = plan.projection.columns.count
       // What its store holds is still answered, so it is also told.
-      let held = stores[partition].flatMap { try? PartitionStatus(partition: partition, of: $0, columns: columns) }
+      let held = stores[partition].flatMap {
+        try? PartitionStatus(partition: partition, of: $0, generation, columns: columns)
+      }
       var status = held ?? PartitionStatus(partition: partition, ledger: Ledger(columns: columns))
       status.state = .stopped(failure)
       stopped.append(status)
@@ -53,7 +55,7 @@ public final class LiveTopology: Sendable {
     for partition in 0..<generation.partitionCount {
       do throws(Failure) {
         let store = try generation.openStore(partition, budget: budget, readOnly: false)
-        positions.append(try PartitionTask.position(in: store))
+        positions.append(try PartitionTask.position(in: store) ?? .start)
         stores[partition] = store
       } catch {
         positions.append(.start)
@@ -75,7 +77,8 @@ public final class LiveTopology: Sendable {
       do throws(Failure) {
         tasks.append(
           try PartitionTask(
-            partition: partition, of: log, plan: plan, store: store,
+            partition: partition, of: log,
+            from: { () throws(Failure) in try generation.firstPosition(partition, of: log) }, plan: plan, store: store,
             bytes: budget.operatorBytes(partitions: options.partitionsInProcess), options: options.task))
         generation.setStopped(partition, nil)
       } catch {

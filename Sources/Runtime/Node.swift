@@ -49,7 +49,7 @@ public final class Node: Sendable {
       guard try data.currentGeneration(of: topology.name) != nil else {
         generations.append(
           try Generation.create(
-            data, topology: topology, text: text, partitions: log.partitionCount, source: .log))
+            data, topology: topology, text: text, source: .log, starts: try log.starts()))
         continue
       }
       let generation = try Generation.load(data, topology: topology.name)

@@ -55,7 +55,7 @@ public final class OfflineTopology: Sendable {
       let columns = plan.projection.columns.count
       var status = PartitionStatus(partition: partition, ledger: Ledger(columns: columns))
       if let store = stores[partition] {
-        status = try PartitionStatus(partition: partition, of: store, columns: columns)
+        status = try PartitionStatus(partition: partition, of: store, generation, columns: columns)
       }
       status.state = .finished
       if let gone = missing.first(where: { $0.partition == partition }) {

@@ -32,10 +32,10 @@ public struct PartitionStatus: Sendable {
   }
 
   /// As the last commit left the partition, for one that nobody works on.
-  init(partition: Int, of store: Store, columns: Int) throws(Failure) {
+  init(partition: Int, of store: Store, _ generation: Generation, columns: Int) throws(Failure) {
     ledger = try Ledger.read(from: try store.get(KeyLayout.ledger), columns: columns)
     self.partition = partition
-    offset = try PartitionTask.position(in: store).offset
+    offset = try PartitionTask.position(in: store)?.offset ?? generation.starts[partition]
     newestStamp = try Frontier(store.snapshot()).newestStamp
   }
 

@@ -42,10 +42,13 @@ public final class PartitionTask {
     public init() {}
   }
 
+  /// - `first`: where an empty store begins to read.
   /// - `bytes`: what its operators may keep in memory.
   /// - Errors: as opening the log at the stored position: `.corrupt` when this state is not of this log.
   public init(
-    partition: Int, of log: any Log, plan: Plan, store: Store, bytes: Int, options: Options
+    partition: Int, of log: any Log, from first: () throws(Failure) -> LogPosition, plan: Plan, store: Store,
+    bytes: Int,
+    options: Options
   ) throws(Failure) {
     self.partition = partition
     self.store = store
@@ -56,13 +59,17 @@ public final class PartitionTask {
     batchRecords = options.batchRecords
     chain = try Chain(plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes)
     batch = EventBatch(projection: plan.projection)
-    position = try PartitionTask.position(in: store)
+    if let stored = try PartitionTask.position(in: store) {
+      position = stored
+    } else {
+      position = try first()
+    }
     reader = try log.reader(partition: partition, from: position)
   }
 
-  /// The position a store stands for; the start when it is new.
-  static func position(in store: Store) throws(Failure) -> LogPosition {
-    guard let stored = try store.get(KeyLayout.position) else { return .start }
+  /// The position a store stands for; nil before its first commit.
+  static func position(in store: Store) throws(Failure) -> LogPosition? {
+    guard let stored = try store.get(KeyLayout.position) else { return nil }
     return try stored.span.withUnsafeBytes { (bytes) throws(Failure) in
       var reader = ByteReader(bytes, "log position")
       return try LogPosition(from: &reader)

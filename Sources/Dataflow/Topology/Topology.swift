@@ -101,6 +101,10 @@ public struct Field: Sendable, Hashable, CustomStringConvertible {
   public init(_ dotted: String) { path = dotted.split(separator: ".").map(String.init) }
 
   public var description: String { path.joined(separator: ".") }
+
+  // Names are bytes: String's own equality takes é written in two ways for one name.
+  public static func == (a: Field, b: Field) -> Bool { a.path.map { Array($0.utf8) } == b.path.map { Array($0.utf8) } }
+  public func hash(into hasher: inout Hasher) { for name in path { hasher.combine(Array(name.utf8)) } }
 }
 
 public struct Measure: Sendable, Equatable {
@@ -159,6 +163,16 @@ public enum Literal: Sendable, Equatable {
   case number(Int128)
   /// Compared with the tokens `true` and `false`.
   case boolean(Bool)
+
+  // Texts are bytes: String's own equality takes é written in two ways for one text, and two conditions for one.
+  public static func == (a: Literal, b: Literal) -> Bool {
+    switch (a, b) {
+    case (.text(let a), .text(let b)): a.utf8.elementsEqual(b.utf8)
+    case (.number(let a), .number(let b)): a == b
+    case (.boolean(let a), .boolean(let b)): a == b
+    default: false
+    }
+  }
 }
 
 public struct FunnelDefinition: Sendable, Equatable {

@@ -89,7 +89,9 @@ struct RandomLog {
     switch random.number(0...99) {
     case 0..<45: time = clock
     case 45..<75: time = clock - random.time(0...3 * gap)
-    case 75..<88: time = clock - random.time(0...horizon)
+    case 75..<84: time = clock - random.time(0...horizon)
+    // What is still remembered at the edge, and no longer just behind it.
+    case 84..<88: time = m - horizon + random.time(0...5 * Timestamp.minute)
     case 88..<91: time = m - horizon - random.pick([-1, 0, 1])
     case 91..<94: time = m + 24 * Timestamp.hour + random.pick([-1, 0, 1])
     case 94..<96: time = clock + random.time(0...30 * Timestamp.hour)
