@@ -54,7 +54,7 @@ public final class Chain {
   public var byteCount: Int { identifiers.byteCount + memory.byteCount }
 
   /// Memory is over its share, and only a commit can release it.
-  public var wantsCommit: Bool { memory.usedByteCount > budget / 2 }
+  public var wantsCommit: Bool { memory.usedByteCount > budget / 2 || identifiers.isFull }
 
   /// Reads all the batch will touch that is not in memory: users, and ids that a filter cannot rule out.
   public func prefetch(_ batch: EventBatch) throws(Failure) {

@@ -38,14 +38,15 @@ public final class OfflineTopology: Sendable {
   public func reading() throws(Failure) -> Reading {
     let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
     let answers = try Answers(plan: plan, snapshots: snapshots)
-    var newest: Int64?
+    // The least of the partitions: one that was killed on its way, or had nothing to read lately, promises no more.
+    var until: Int64?
     for snapshot in snapshots {
       let frontier = try Frontier(snapshot)
-      if let time = frontier.newestStamp ?? frontier.newestTime { newest = max(newest ?? time, time) }
+      if let time = frontier.newestStamp ?? frontier.newestTime { until = min(until ?? time, time) }
     }
     return Reading(
       topology: generation.topology, generation: generation.number, answers: answers, partial: missing,
-      completeUntil: newest, takenAt: wallMilliseconds())
+      completeUntil: until, takenAt: wallMilliseconds())
   }
 
   /// As the last commits left them.

@@ -116,6 +116,7 @@ public final class PartitionTask {
     position.encode(into: &encoded)
     transaction.put(KeyLayout.position, encoded.bytes)
     try expireRejected()
+    try checkDisk()
     try store.commit(transaction)
     chain.committed()
     bytesSinceCommit = 0
@@ -149,6 +150,16 @@ public final class PartitionTask {
   private func rest() throws(Failure) -> Progress {
     if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds { try commit() }
     return reader.isHeldUp ? .heldUp : .atEnd
+  }
+
+  /// RocksDB as Debian builds it aborts when a table cannot be written in the background, so what it may write next has to
+  /// fit before it is given more.
+  private func checkDisk() throws(Failure) {
+    let needed = 2 * transaction.byteCount + 2 * store.writeBufferBytes + (1 << 20)
+    guard let free = DurableFile.freeBytes(store.path), free < needed else { return }
+    throw .unavailable(
+      "\(store.path): the disk is full: \(free >> 20) MiB are free, a commit takes up to \(needed >> 20) MiB; free some space "
+        + "and start again: it goes on from its last commit")
   }
 
   private func expireRejected() throws(Failure) {

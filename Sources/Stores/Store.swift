@@ -23,6 +23,8 @@ public final class Store: @unchecked Sendable {
   }
 
   public let path: String
+  /// What RocksDB gathers in memory before it writes a file; it may hold two of them.
+  public let writeBufferBytes: Int
   let database: OpaquePointer
   private let options: OpaquePointer
   private let tableOptions: OpaquePointer
@@ -37,7 +39,8 @@ public final class Store: @unchecked Sendable {
     budget = settings.budget
     options = rocksdb_options_create()
     rocksdb_options_set_create_if_missing(options, 1)
-    rocksdb_options_set_write_buffer_size(options, settings.budget.writeBuffer(stores: settings.stores))
+    writeBufferBytes = settings.budget.writeBuffer(stores: settings.stores)
+    rocksdb_options_set_write_buffer_size(options, writeBufferBytes)
     rocksdb_options_set_max_write_buffer_number(options, 2)
     rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)

@@ -86,7 +86,7 @@ struct Arguments {
         name = String(name[..<equals])
       }
       guard let option = options.first(where: { $0.name == name }) else {
-        let hint = Suggestion.hint(for: name, among: options.map(\.name))
+        let hint = Suggestion.hint(for: "--\(name)", among: options.map { "--\($0.name)" })
         throw .invalid("unknown option --\(name)\(hint); see 'millrace \(syntax.verb) --help'")
       }
       switch option.kind {

@@ -67,11 +67,12 @@ import Testing
     defer { _ = shell("umount -l \(disk)") }
     #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=48 status=none") == 0)
     let arguments = [
-      "run", Made.topology, "--input", file, "--data", "\(disk)/data", "--commit-every", "10ms", "--json",
+      "run", Made.topology, "--input", file, "--data", "\(disk)/data", "--commit-every", "10ms", "--memory", "64MiB",
+      "--json",
     ]
     let stopped = Program.run(arguments)
     #expect(stopped.code == 2, "\(stopped.errors)")
-    #expect(stopped.errors.contains("No space left"), "\(stopped.errors)")
+    #expect(stopped.errors.contains("the disk is full"), "\(stopped.errors)")
     #expect((stopped.json["read"] as? Int ?? 0) < 90_000)
     let again = Program.run(arguments)
     #expect(again.code == 2, "still full: \(again.errors)")
@@ -92,7 +93,7 @@ import Testing
   @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
   func aServerOnAFullDiskAnswers() {
     let disk = scratch.path("disk")
-    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=60m none \(disk)") == 0)
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=200m none \(disk)") == 0)
     defer { _ = shell("umount -l \(disk)") }
     let configuration = Made.configuration(scratch, data: "\(disk)/data", reserve: "1KiB")
     let file = Made.events(scratch, "a.ndjson", count: 5_000)
@@ -120,7 +121,7 @@ import Testing
     let full = Program.run("import", file, "--config", configuration)
     #expect(full.code == 2, "\(full.errors)")
     #expect(full.errors.contains("space") || full.errors.contains("nearly full"), "\(full.errors)")
-    #expect(shell("mount -o remount,size=100m \(disk)") == 0)
+    #expect(shell("mount -o remount,size=300m \(disk)") == 0)
     let after = Program.run("import", file, "--config", configuration, "--json")
     #expect(after.code == 0, "\(after.errors)")
     let run = Program.run("run", Made.topology, "--config", configuration, "--json")

@@ -48,6 +48,9 @@ final class Deduplicator {
 
   var byteCount: Int { newest.byteCount + runs.reduce(0) { $0 + $1.byteCount } + uncommitted.capacity * 24 }
 
+  /// The set is over its share, and only a commit can make a run of it.
+  var isFull: Bool { newest.count > maximumCount }
+
   enum Verdict { case new, duplicate, collision }
 
   /// Reads what the filters cannot rule out.
@@ -96,12 +99,12 @@ final class Deduplicator {
   func commit(into transaction: Transaction, hour: UInt32, key: inout ByteWriter, value: inout ByteWriter)
     throws(Failure)
   {
-    if !uncommitted.isEmpty, newest.count <= maximumCount {
+    if !uncommitted.isEmpty, !isFull {
       KeyLayout.idBlock(nextBlock, into: &key)
       uncommitted.withUnsafeBytes { transaction.put(key.bytes, $0) }
       nextBlock += 1
     }
-    if newest.count > maximumCount { try spill(into: transaction, hour: hour, key: &key, value: &value) }
+    if isFull { try spill(into: transaction, hour: hour, key: &key, value: &value) }
     uncommitted.removeAll(keepingCapacity: true)
     try dropExpiredRuns(into: transaction, hour: hour, key: &key)
   }
