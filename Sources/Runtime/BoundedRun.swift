@@ -24,8 +24,8 @@ public struct BoundedRun: Sendable {
   }
 
   public let topology: LiveTopology
-  /// For progress: bytes read of the input and in all; nil total when unknown.
-  public let progress: @Sendable () -> (done: Int64, total: Int64?)
+  /// For progress: how much was read and how much there is, in bytes of files or records of the log; nil when unknown.
+  public let progress: @Sendable () -> (consumed: Int64, total: Int64?)
 
   /// - Errors: `.invalid` when the data directory was made from another topology, other files or other partitions.
   public init(
@@ -34,28 +34,40 @@ public struct BoundedRun: Sendable {
   ) throws(Failure) {
     // Opened first: a file that is not there must not become part of a generation.
     let source: any Log
+    let files: FileLog?
     var task = options.task
     switch input {
     case .log(let log):
       source = log
-      progress = { (0, nil) }
+      files = nil
     case .files(let paths, let keyed, _):
-      let files = try FileLog(paths: paths, shape: keyed ? .keyed : .sequence)
-      source = files
+      let opened = try FileLog(paths: paths, shape: keyed ? .keyed : .sequence)
+      source = opened
+      files = opened
       // Whoever keyed the files decided who is where.
       if keyed { task.checksPlacement = false }
-      progress = { (files.progress.consumed, files.progress.total) }
     }
     let generation = try BoundedRun.generation(data, topologyFile, input)
     var live = LiveTopology.Options(
       threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
     live.task = task
-    topology = try LiveTopology(
+    let topology = try LiveTopology(
       generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
     ) { positions throws(Failure) in
       guard case .files(_, keyed: false, _) = input, positions.count > 1 else { return source }
       return try RoutedLog(source, positions: positions, batchRecords: options.task.batchRecords)
     }
+    self.topology = topology
+    if let files {
+      progress = { files.progress }
+      return
+    }
+    var records: Int64 = 0
+    for status in topology.statuses where status.failure == nil {
+      records += try source.endOffset(partition: status.partition)! - status.offset
+    }
+    let total = records
+    progress = { (topology.statuses.reduce(0) { $0 + $1.readThisRun }, total) }
   }
 
   private static func generation(
