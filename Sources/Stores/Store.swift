@@ -1,5 +1,6 @@
 import Basics
 import CRocksDB
+import Glibc
 
 /// One RocksDB with one key space. What is committed survives the process, not necessarily the machine: the log does.
 ///
@@ -45,7 +46,7 @@ public final class Store: @unchecked Sendable {
     rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
     rocksdb_options_set_max_background_jobs(options, 2)
-    rocksdb_options_set_max_open_files(options, 512)
+    rocksdb_options_set_max_open_files(options, Store.openFiles(stores: settings.stores))
     rocksdb_options_set_keep_log_file_num(options, 2)
     rocksdb_options_set_max_log_file_size(options, 1 << 20)
     rocksdb_options_set_info_log_level(options, 2)
@@ -84,6 +85,13 @@ public final class Store: @unchecked Sendable {
       throw error
     }
     database = handle!
+  }
+
+  /// Half of the process's open files, shared: the other half is for the log, inputs and connections.
+  private static func openFiles(stores: Int) -> Int32 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 64 }
+    return Int32(min(max(Int(clamping: limit.rlim_cur) / 2 / max(stores, 1), 32), 4_096))
   }
 
   deinit {

@@ -21,9 +21,19 @@ enum Millrace {
     signal(SIGPIPE, SIG_IGN)
     // Writing past a limit on file sizes is an error to be reported like a full disk, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
+    raiseOpenFiles()
     // Not exit(3): it takes RocksDB's globals down while a thread that just ended may still be closing its store. Everything
     // committed and printed is with the system by now.
     _exit(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// A store per partition has many files; the soft limit is often 1,024 where far more is allowed.
+  private static func raiseOpenFiles() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(resource, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(resource, &limit)
   }
 
   private static func run(_ words: [String]) -> Int32 {
