@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import Testing
 
 /// Made-up events of one seed, and what may be asked of a topology over them.
@@ -105,23 +106,6 @@ struct Killer {
     }
     return killed
   }
-}
-
-/// SplitMix64: the same moments in every run.
-struct SeededRandom {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }
 
 /// Looks again every 20 ms until it is so; a deadline far beyond what any machine needs fails the test.

@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Oracle
+import Seeded
 import Testing
 
 /// Goal: what a late event can still reach is remembered to the millisecond, and to the bucket. Method: logs whose last event

@@ -1,5 +1,6 @@
 import Basics
 import Events
+import Seeded
 import Testing
 
 /// Goal: every time a client may send becomes the right millisecond. Method: tables, and `Timestamp`, which reads the

@@ -1,5 +1,6 @@
 import Basics
 import Events
+import Seeded
 import Testing
 
 /// Goal: a row is a function of its record's bytes: not of its neighbours, nor of what the batch decoded before, and no

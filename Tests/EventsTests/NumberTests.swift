@@ -1,5 +1,6 @@
 import Basics
 import Events
+import Seeded
 import Testing
 
 /// Goal: decimal text becomes exact integers. Method: a table, then random numbers against long arithmetic on strings of

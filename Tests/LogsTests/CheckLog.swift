@@ -1,11 +1,12 @@
 import Basics
 import Logs
+import Seeded
 import Testing
 
 /// The laws of `Log`, for one partition of any implementation: reading in slices of random size yields exactly `expected`, and
 /// so does a new reader from every position that was ever returned.
 func checkLog(_ log: any Log, partition: Int, expected: [Record], seed: UInt64) throws {
-  var dice = Dice(seed)
+  var dice = SeededRandom(seed: seed)
   let reader = try log.reader(partition: partition, from: try log.startPosition(partition: partition))
   let slice = LogSlice(byteCapacity: 16, recordCapacity: 1)
   var read: [Record] = []

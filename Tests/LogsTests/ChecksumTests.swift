@@ -1,4 +1,5 @@
 import CChecksum
+import Seeded
 import Testing
 
 @testable import Logs
@@ -10,7 +11,7 @@ import Testing
   }
 
   @Test func instructionAndTablesAgree() {
-    var dice = Dice(1)
+    var dice = SeededRandom(seed: 1)
     let bytes = dice.bytes(60_000, from: 0...255)
     bytes.withUnsafeBytes { bytes in
       for _ in 0..<300 {

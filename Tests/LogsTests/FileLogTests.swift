@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Seeded
 import Testing
 
 @testable import Logs
@@ -137,7 +138,7 @@ import Testing
   }
 
   @Test func truncatedCompressionDeliversWholeLinesFirst() throws {
-    var dice = Dice(11)
+    var dice = SeededRandom(seed: 11)
     let lines = (0..<400).map { _ in String(decoding: dice.bytes(1 + dice.below(60)), as: UTF8.self) }
     let text = Array(lines.map { $0 + "\n" }.joined().utf8)
     let half = text.count / 2

@@ -1,11 +1,12 @@
 import Basics
 import Logs
+import Seeded
 import Testing
 
 /// The laws of `Log`, run against every implementation with records made from a seed.
 @Suite struct LogLawTests {
   @Test(arguments: UInt64(1)...12) func segmentLog(seed: UInt64) throws {
-    var dice = Dice(seed)
+    var dice = SeededRandom(seed: seed)
     let scratch = Scratch()
     var options = SegmentLogOptions()
     options.segmentBytes = 2_000 + dice.below(20_000)
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: UInt64(1)...12) func files(seed: UInt64) throws {
-    var dice = Dice(seed)
+    var dice = SeededRandom(seed: seed)
     let scratch = Scratch()
     var paths: [String] = []
     var lines: [[[UInt8]]] = []

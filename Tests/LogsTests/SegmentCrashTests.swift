@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Seeded
 import Testing
 
 @testable import Logs
@@ -60,7 +61,7 @@ import Testing
   }
 
   @Test func tailOfGarbageIsCut() throws {
-    var dice = Dice(5)
+    var dice = SeededRandom(seed: 5)
     for garbage in [[UInt8](repeating: 0, count: 5_000), dice.bytes(300, from: 0...255), Array(intact[..<borders[1]])] {
       scratch.overwrite(file, intact + garbage)
       let log = try open()

@@ -1,5 +1,6 @@
 import Basics
 import Glibc
+import Seeded
 import Synchronization
 import Testing
 
@@ -114,7 +115,7 @@ import Testing
       return -1
     }
     let log = try open()
-    var dice = Dice(3)
+    var dice = SeededRandom(seed: 3)
     let noise = String(decoding: dice.bytes(500_000), as: UTF8.self)
     var taken = 0
     while taken < 100, failure({ try log.append(slice([noise]), partition: 0) }) == nil { taken += 1 }
@@ -262,7 +263,7 @@ import Testing
   @Test func largeAppendIsOneCall() throws {
     options.segmentBytes = 1 << 20
     let log = try open()
-    var dice = Dice(9)
+    var dice = SeededRandom(seed: 9)
     let big = (0..<3).map { _ in String(decoding: dice.bytes(700_000), as: UTF8.self) }
     try log.append(slice(big + ["", "small"]), partition: 0)
     try log.append(slice(big), partition: 0)

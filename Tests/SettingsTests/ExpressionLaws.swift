@@ -1,5 +1,6 @@
 import Basics
 import Dataflow
+import Seeded
 import Testing
 
 /// Goal: printed conditions and measures mean what they did, since digests and frozen files are made of them. Method:
@@ -7,7 +8,7 @@ import Testing
 @Suite struct ExpressionLaws {
   @Test(arguments: 1...200 as ClosedRange<UInt64>)
   func printedPredicateParsesToItself(_ seed: UInt64) throws {
-    var random = Random(seed: seed)
+    var random = SeededRandom(seed: seed)
     for _ in 0..<20 {
       let predicate = random.predicate(depth: 5)
       let text = predicate.description
@@ -18,7 +19,7 @@ import Testing
 
   @Test(arguments: 1...200 as ClosedRange<UInt64>)
   func printedMeasureParsesToItself(_ seed: UInt64) throws {
-    var random = Random(seed: seed)
+    var random = SeededRandom(seed: seed)
     for _ in 0..<20 {
       let measure = random.measure()
       let text = measure.description
@@ -71,7 +72,7 @@ import Testing
 
   @Test(arguments: 1...500 as ClosedRange<UInt64>)
   func scrambledTextNeverCrashes(_ seed: UInt64) {
-    var random = Random(seed: seed)
+    var random = SeededRandom(seed: seed)
     let alphabet = Array("ab.1-'\"()<>=!,& \n\tand or not in is null exists ü\u{0}$_where sum count".unicodeScalars)
     var text = String.UnicodeScalarView()
     for _ in 0..<random.below(60) { text.append(alphabet[random.below(alphabet.count)]) }

@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Foundation
+import Seeded
 import Settings
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
 
   @Test(arguments: 1...300 as ClosedRange<UInt64>)
   func mutatedFilesNeverCrash(_ seed: UInt64) throws {
-    var random = Random(seed: seed)
+    var random = SeededRandom(seed: seed)
     let name = ["web", "shop", "community"][random.below(3)]
     var text = Array(try TextFile.read("\(ShippedFiles.root)/topologies/\(name).yaml").unicodeScalars)
     let signs = Array("{}[],:'\"#&*!|>%@`-? \n\tab1~\u{0}\u{7f}ü\u{2028}".unicodeScalars)
@@ -77,7 +78,7 @@ import Testing
 
   @Test(arguments: 1...300 as ClosedRange<UInt64>)
   func randomBytesNeverCrash(_ seed: UInt64) {
-    var random = Random(seed: seed)
+    var random = SeededRandom(seed: seed)
     let bytes = (0..<random.below(400)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     #expect(message(String(decoding: bytes, as: UTF8.self)).hasPrefix("g:"), "seed \(seed)")
   }

@@ -2,6 +2,7 @@ import Basics
 import Dataflow
 import Events
 import Oracle
+import Seeded
 import Stores
 
 /// How a partition is worked off. No result may depend on it.

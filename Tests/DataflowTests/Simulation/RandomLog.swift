@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Oracle
+import Seeded
 
 /// Logs in which everything happens: disorder, resends, collisions, late and future events, bridges between sessions, ties,
 /// hot users, unusable records, stamps that leap and stand still.

@@ -1,5 +1,6 @@
 import Basics
 import Dataflow
+import Seeded
 
 /// Topologies that use everything there is, with horizons, gaps and retentions short enough to matter within a few days.
 struct RandomTopology {

@@ -2,6 +2,7 @@ import Basics
 import Dataflow
 import Events
 import Oracle
+import Seeded
 
 /// All a seed stands for: a topology, a log, and schedules.
 struct Scenario {

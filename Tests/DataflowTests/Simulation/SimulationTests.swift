@@ -2,6 +2,7 @@ import Basics
 import Dataflow
 import Foundation
 import Oracle
+import Seeded
 import Testing
 
 /// Goal: live equals replay equals the oracle, cell by cell, whatever the batches, commits, crashes, memory and order.

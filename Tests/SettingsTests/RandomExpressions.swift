@@ -1,21 +1,8 @@
 import Dataflow
+import Seeded
 
-/// Random expressions from a seed, always the same ones. The generator is SplitMix64.
-struct Random: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-
+/// Random expressions from a seed, always the same ones.
+extension SeededRandom {
   mutating func field() -> Field {
     let names = [
       "event_type", "geo.country", "properties.a-b", "properties.$x.2", "Wörter._", "events", "nothing", "exists.x",
