@@ -23,10 +23,12 @@ public final class Chain {
 
   private var batchNumber: UInt32 = 0
   private var scratch = BatchScratch()
-  private var recordScratch = UserRecord.Scratch()
+  private var body = ByteWriter(capacity: 4_096)
   private var key = ByteWriter()
   private var value = ByteWriter(capacity: 4_096)
+  /// Texts of the users numbered since the last commit.
   private var newUsers = ByteWriter(capacity: 4_096)
+  private var newUserCount: UInt32 = 0
 
   /// - `bytes`: what ids, users, texts and open cells may take in memory.
   /// - `hasStamps`: false for files, in which nothing is late, in the future, forgotten or expired.
@@ -97,13 +99,16 @@ public final class Chain {
   /// Puts all that changed since the last commit into the transaction, which the caller completes and writes.
   public func commit(into transaction: Transaction) throws(Failure) {
     let newest = newestStamp
+    // Before anything is forgotten: what changed is published once, then it may go.
+    memory.publishSessions()
     forget()
+    memory.sortDirty()
     for index in memory.dirty {
       let slot = Int(index)
       key.clear()
       KeyLayout.user(memory.users.slots[slot].key, into: &key)
       value.clear()
-      UserRecord.encode(memory.users.slots[slot], memory.users, memory.dictionary, &recordScratch, into: &value)
+      UserRecord.encode(memory.users.slots[slot], memory.users, memory.dictionary, &body, into: &value)
       transaction.put(key.bytes, value.bytes)
       memory.users.slots[slot].isDirty = false
     }
@@ -196,19 +201,27 @@ public final class Chain {
     if user.pointee.number == UserTable.noNumber {
       user.pointee.number = meta.nextUser
       meta.nextUser += 1
-      newUsers.fixed32(user.pointee.number)
+      newUserCount += 1
       newUsers.text(batch.user[row].bytes)
     }
     return user.pointee.number
   }
 
+  /// Numbers are given in order, so new users stand in blocks under the first number.
   private func putNewUsers(into transaction: Transaction) throws(Failure) {
+    let usersPerBlock: UInt32 = 1_024
     var reader = ByteReader(newUsers.bytes, "new users")
-    while !reader.isAtEnd {
-      KeyLayout.userText(try reader.fixed32(), into: &key)
-      transaction.put(key.bytes, try reader.text())
+    var first = meta.nextUser - newUserCount
+    while first < meta.nextUser {
+      let end = min(first + usersPerBlock, meta.nextUser)
+      let start = reader.index
+      for _ in first..<end { _ = try reader.text() }
+      KeyLayout.users(from: first, into: &key)
+      transaction.put(key.bytes, UnsafeRawBufferPointer(rebasing: newUsers.bytes[start..<reader.index]))
+      first = end
     }
     newUsers.clear()
+    newUserCount = 0
   }
 
   /// Releases what no event within the horizon can reach any more. It must not show in any result.

@@ -6,6 +6,7 @@ import Stores
 /// a whole when the dictionary is over its budget, right after a commit, and fills again from the store.
 final class CodedMemory {
   let dictionary = TextDictionary()
+  private let sorter = RadixSort()
   let users: UserTable
   private let sessions: Sessionizer?
   private var rollups: [RollupView] = []
@@ -21,9 +22,10 @@ final class CodedMemory {
     for view in plan.views {
       switch view {
       case .rollup(let rollup, let table):
-        rollups.append(RollupView(rollup, table: table, clock: clock, dictionary: dictionary))
+        rollups.append(RollupView(rollup, table: table, clock: clock, dictionary: dictionary, sorter: sorter))
       case .funnel(let funnel, let table):
-        funnels.append(FunnelView(funnel, table: table, clock: clock, users: users, dictionary: dictionary))
+        funnels.append(
+          FunnelView(funnel, table: table, clock: clock, users: users, dictionary: dictionary, sorter: sorter))
       }
     }
     // Without a view of sessions nobody would see them.
@@ -33,7 +35,8 @@ final class CodedMemory {
   }
 
   var byteCount: Int {
-    dictionary.byteCount + users.byteCount + dirty.capacity * 4 + rollups.reduce(0) { $0 + $1.byteCount }
+    dictionary.byteCount + users.byteCount + sorter.byteCount + dirty.capacity * 4
+      + rollups.reduce(0) { $0 + $1.byteCount }
       + funnels.reduce(0) { $0 + $1.byteCount }
   }
 
@@ -72,10 +75,42 @@ final class CodedMemory {
     for rollup in rollups where rollup.subject == .events { rollup.apply(rows) }
     if let sessions {
       sessions.apply(rows, ids: ids, slots: slots, dictionary)
-      for rollup in rollups where rollup.subject == .sessions { rollup.apply(sessions.emitted.rows) }
+      giveToViews(sessions)
     }
     if let eventType {
       for funnel in funnels { funnel.apply(rows, eventType: eventType, slots: slots) }
+    }
+  }
+
+  private func giveToViews(_ sessions: Sessionizer) {
+    for rollup in rollups where rollup.subject == .sessions { rollup.apply(sessions.emitted.rows) }
+    sessions.emitted.clear()
+  }
+
+  /// Brings the views from the sessions of the last commit to those of this one.
+  func publishSessions() {
+    guard let sessions else { return }
+    for slot in dirty {
+      sessions.publish(Int(slot))
+      if sessions.emitted.count >= 4_096 { giveToViews(sessions) }
+    }
+    giveToViews(sessions)
+  }
+
+  /// Sorts the changed users by key: RocksDB inserts ascending keys at a fraction of the cost.
+  func sortDirty() {
+    let count = dirty.count
+    guard count > 1 else { return }
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { keys in
+      withUnsafeTemporaryAllocation(of: Int64.self, capacity: count) { slots in
+        for index in 0..<count {
+          keys[index] = users.slots[Int(dirty[index])].key.high
+          slots[index] = Int64(dirty[index])
+        }
+        // The first half of a hashed key is order enough.
+        sorter.sort(keys.baseAddress!, slots.baseAddress!, count: count)
+        for index in 0..<count { dirty[index] = Int32(truncatingIfNeeded: slots[index]) }
+      }
     }
   }
 

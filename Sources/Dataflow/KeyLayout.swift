@@ -12,11 +12,11 @@ import Basics
 /// | `r` run:4 block:4 | ids of a sorted run, 24 bytes each |
 /// | `t` run:4 | the run: ids, first and last hour |
 /// | `u` key:16 | user record: number, sessions, funnel steps |
-/// | `n` number:4 | user text |
+/// | `n` number:4 | texts of users, from this number on: a length and bytes each |
 /// | `c` table:2 grain:1 bucket:8 split:2 | cell block, merged |
 /// | `q` number:8 | the runtime's: quarantined or late record |
 public enum KeyLayout {
-  public static let format: UInt8 = 1
+  public static let format: UInt8 = 2
 
   public static let meta: [UInt8] = [UInt8(ascii: "m")]
   public static let position: [UInt8] = [UInt8(ascii: "o")]
@@ -47,7 +47,7 @@ public enum KeyLayout {
     writer.bigEndian64(key.low)
   }
 
-  static func userText(_ number: UInt32, into writer: inout ByteWriter) {
+  static func users(from number: UInt32, into writer: inout ByteWriter) {
     writer.clear()
     writer.byte(UInt8(ascii: "n"))
     writer.bigEndian32(number)

@@ -10,6 +10,11 @@ public final class TextDictionary {
   private var starts: UnsafeMutablePointer<UnsafePointer<UInt8>>
   private var lengths: UnsafeMutablePointer<UInt32>
   private var hashes: UnsafeMutablePointer<UInt32>
+  /// numbering << 32 | number, by code: see `number`.
+  private var numbers: UnsafeMutablePointer<UInt64>
+  private var numbering: UInt64 = 0
+  /// The codes numbered since `startNumbering`, in order.
+  private(set) var numbered: [UInt32] = []
   private var capacity: Int
   public private(set) var count = 1
 
@@ -27,6 +32,8 @@ public final class TextDictionary {
     starts = .allocate(capacity: capacity)
     lengths = .allocate(capacity: capacity)
     hashes = .allocate(capacity: capacity)
+    numbers = .allocate(capacity: capacity)
+    numbers.initialize(repeating: 0, count: capacity)
     mask = 511
     table = .allocate(capacity: mask + 1)
     table.initialize(repeating: 0, count: mask + 1)
@@ -40,6 +47,7 @@ public final class TextDictionary {
     starts.deallocate()
     lengths.deallocate()
     hashes.deallocate()
+    numbers.deallocate()
     table.deallocate()
     for chunk in chunks { chunk.deallocate() }
   }
@@ -66,11 +74,25 @@ public final class TextDictionary {
     while true {
       let code = Int(table[slot])
       if code == 0 { return add(start, length, hash, slot) }
-      if hashes[code] == hash, lengths[code] == UInt32(length), memcmp(starts[code], start, length) == 0 {
+      if hashes[code] == hash, lengths[code] == UInt32(length), isSame(starts[code], start, length) {
         return UInt32(code)
       }
       slot = (slot + 1) & mask
     }
+  }
+
+  /// Most texts are a word or two long, for which calling memcmp costs more than comparing.
+  @inline(__always) private func isSame(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    func word(_ bytes: UnsafePointer<UInt8>, _ offset: Int) -> UInt64 {
+      UnsafeRawPointer(bytes + offset).loadUnaligned(as: UInt64.self)
+    }
+    if length > 16 { return memcmp(a, b, length) == 0 }
+    if length >= 8 { return word(a, 0) == word(b, 0) && word(a, length - 8) == word(b, length - 8) }
+    func half(_ bytes: UnsafePointer<UInt8>, _ offset: Int) -> UInt32 {
+      UnsafeRawPointer(bytes + offset).loadUnaligned(as: UInt32.self)
+    }
+    if length >= 4 { return half(a, 0) == half(b, 0) && half(a, length - 4) == half(b, length - 4) }
+    return a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]
   }
 
   /// Valid as long as the dictionary lives.
@@ -79,6 +101,21 @@ public final class TextDictionary {
   }
 
   public func string(_ code: UInt32) -> String { String(decoding: bytes(code), as: UTF8.self) }
+
+  /// Begins to number texts from 1, in the order they are asked for: the dictionary of one stored block or record.
+  func startNumbering() {
+    numbering += 1
+    numbered.removeAll(keepingCapacity: true)
+  }
+
+  /// The text's number since `startNumbering`; 0 for the missing value.
+  @inline(__always) func number(_ code: UInt32) -> UInt32 {
+    let known = numbers[Int(code)]
+    if known >> 32 == numbering || code == 0 { return code == 0 ? 0 : UInt32(truncatingIfNeeded: known) }
+    numbered.append(code)
+    numbers[Int(code)] = numbering << 32 | UInt64(numbered.count)
+    return UInt32(numbered.count)
+  }
 
   /// A number that depends on the text alone, not on the order in which texts came.
   @inline(__always) func hash(_ code: UInt32) -> UInt32 { hashes[Int(code)] }
@@ -119,8 +156,12 @@ public final class TextDictionary {
     starts = moved(starts)
     lengths = moved(lengths)
     hashes = moved(hashes)
-    byteCount += capacity * 16
+    numbers.deallocate()
+    byteCount += capacity * 24
     capacity *= 2
+    numbers = .allocate(capacity: capacity)
+    numbers.initialize(repeating: 0, count: capacity)
+    for index in numbered.indices { numbers[Int(numbered[index])] = numbering << 32 | UInt64(index + 1) }
   }
 
   private func growTable() {

@@ -49,7 +49,7 @@ extension Answers {
         })
       let dictionary = TextDictionary()
       let cells = try scan.run(snapshots, dictionary)
-      let members = CellBlock.Members(cells)
+      let members = Members(cells)
       for cell in cells.sortedCells(members) where cells.columns[0].counts![cell] != 0 {
         let dimensions = (0..<rollup.dimensions.count).map {
           dictionary.string(cells.codes[cell * rollup.dimensions.count + $0])

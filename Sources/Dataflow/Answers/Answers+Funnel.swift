@@ -85,7 +85,7 @@ extension Answers {
       parts: Array(schema.parts.indices), schema: schema,
       row: { $0 + BucketClock.quarter > expired ? 0 : nil })
     let cells = try scan.run(snapshots, dictionary)
-    let members = CellBlock.Members(cells)
+    let members = Members(cells)
     let stepCount = funnel.definition.steps.count
     return cells.sortedCells(members).map { cell in
       var steps: [FunnelAnswer.Step] = []
@@ -95,9 +95,9 @@ extension Answers {
         var median: Int64?
         if step > 0 {
           let part = stepCount + step - 1
-          let entries = members.entries[part][members.starts[part][cell]..<members.starts[part][cell + 1]]
+          let entries = members.of(part: part, cell: cell)
           median = Histogram.quantile(
-            entries.map { (UInt32(truncatingIfNeeded: $0.key), $0.value) }, millionths: 500_000
+            (0..<entries.count).map { (entries[$0].member, entries[$0].value) }, millionths: 500_000
           ).map { Int64($0) }
         }
         steps.append(

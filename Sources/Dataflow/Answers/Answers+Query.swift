@@ -39,7 +39,7 @@ extension Answers {
       },
       accepts: accepts.map { filter in { filter.accepts($0) } })
     let cells = try scan.run(snapshots, dictionary)
-    let members = CellBlock.Members(cells)
+    let members = Members(cells)
     let order = cells.sortedCells(members).filter { cells.columns[0].counts![$0] != 0 }
     let page = order.dropFirst(request.offset).prefix(request.limit)
     let rows = page.map { cell in

@@ -64,7 +64,7 @@ struct CellScan {
   }
 
   private func add(_ cells: CellTable, to result: CellTable) {
-    let members = CellBlock.Members(cells)
+    let members = Members(cells)
     for cell in 0..<cells.count {
       let at = Int(result.cell(bucket: cells.buckets[cell], key: cells.codes + cell * group.count))
       for (index, column) in cells.columns.enumerated() {
@@ -75,12 +75,12 @@ struct CellScan {
         case .minimum: to.wides![at] = min(to.wides![at], column.wides![cell])
         case .maximum: to.wides![at] = max(to.wides![at], column.wides![cell])
         case .set, .bag:
-          let range = members.starts[index][cell]..<members.starts[index][cell + 1]
-          for entry in members.entries[index][range] where entry.value > 0 { to.counts![at] += 1 }
+          let of = members.of(part: index, cell: cell)
+          for entry in 0..<of.count where of[entry].value > 0 { to.counts![at] += 1 }
         case .histogram:
-          let range = members.starts[index][cell]..<members.starts[index][cell + 1]
-          for entry in members.entries[index][range] {
-            to.pairs!.add(cell: UInt32(at), member: UInt32(truncatingIfNeeded: entry.key), entry.value)
+          let of = members.of(part: index, cell: cell)
+          for entry in 0..<of.count {
+            to.members!.add(cell: UInt32(at), member: of[entry].member, of[entry].value)
           }
         }
       }

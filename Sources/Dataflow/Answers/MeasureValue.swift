@@ -16,7 +16,7 @@ public struct MeasureValue: Equatable, Sendable {
 
 extension MeasurePlan {
   /// Reads the measure from a cell of merged parts, in which users are already counted. `position` says where a part is.
-  func value(_ table: CellTable, _ cell: Int, _ members: CellBlock.Members, position: (Int) -> Int) -> MeasureValue {
+  func value(_ table: CellTable, _ cell: Int, _ members: Members, position: (Int) -> Int) -> MeasureValue {
     let first = position(first)
     let column = table.columns[first]
     switch measure.function {
@@ -30,8 +30,8 @@ extension MeasurePlan {
     case .min: return MeasureValue(units: column.wides![cell] == .max ? nil : column.wides![cell], scale: scale)
     case .max: return MeasureValue(units: column.wides![cell] == .min ? nil : column.wides![cell], scale: scale)
     case .quantile(_, let millionths):
-      let entries = members.entries[first][members.starts[first][cell]..<members.starts[first][cell + 1]]
-      let counts = entries.map { (bucket: UInt32(truncatingIfNeeded: $0.key), count: $0.value) }
+      let entries = members.of(part: first, cell: cell)
+      let counts = (0..<entries.count).map { (bucket: entries[$0].member, count: entries[$0].value) }
       guard let units = Histogram.quantile(counts, millionths: millionths) else {
         return MeasureValue(units: nil, scale: scale == 0 ? 0 : 6)
       }

@@ -8,32 +8,6 @@ import Basics
 enum CellBlock {
   static let format: UInt8 = 1
 
-  /// Sorted members of the parts of a table, so that the groups of one flush share the sorting.
-  struct Members {
-    /// By part; empty for counts and sums.
-    var entries: [[(key: UInt64, value: Int64)]]
-    /// By part: where each cell's entries start; one more than cells.
-    var starts: [[Int]]
-
-    init(_ table: CellTable) {
-      entries = []
-      starts = []
-      for column in table.columns {
-        guard let pairs = column.pairs else {
-          entries.append([])
-          starts.append([])
-          continue
-        }
-        let sorted = pairs.sorted()
-        var start = [Int](repeating: 0, count: table.count + 1)
-        for entry in sorted { start[Int(entry.key >> 32)] += 1 }
-        for cell in 0..<table.count { start[cell + 1] += start[cell] }
-        entries.append(sorted)
-        starts.append(start)
-      }
-    }
-  }
-
   /// Whether the cell is as if it had never been: the retractions and assertions it saw cancel out.
   static func isEmpty(_ table: CellTable, _ cell: Int, _ members: Members) -> Bool {
     for (index, column) in table.columns.enumerated() {
@@ -42,10 +16,7 @@ enum CellBlock {
       case .sum: if column.wides![cell] != 0 { return false }
       case .minimum: if column.wides![cell] != .max { return false }
       case .maximum: if column.wides![cell] != .min { return false }
-      case .set: if members.starts[index][cell] != members.starts[index][cell + 1] { return false }
-      case .bag, .histogram:
-        for entry in members.entries[index][members.starts[index][cell]..<members.starts[index][cell + 1]]
-        where entry.value != 0 { return false }
+      case .set, .bag, .histogram: if members.of(part: index, cell: cell).count > 0 { return false }
       }
     }
     return true
@@ -72,8 +43,7 @@ enum CellBlock {
         }
       case .set, .bag, .histogram:
         for cell in cells {
-          let range = members.starts[index][cell]..<members.starts[index][cell + 1]
-          encode(members.entries[index][range], counted: column.part != .set, into: &writer)
+          encode(members.of(part: index, cell: cell), counted: column.part != .set, into: &writer)
         }
       }
     }
@@ -82,37 +52,22 @@ enum CellBlock {
   private static func encode(
     _ table: CellTable, _ dimension: Int, _ cells: ArraySlice<Int>, into writer: inout ByteWriter
   ) {
-    // Cells come sorted by their texts, so equal ones stand together in the first dimension; a small map does for the rest.
-    var local: [UInt32: UInt32] = [0: 0]
-    var texts: [UInt32] = []
-    var codes: [UInt32] = []
-    codes.reserveCapacity(cells.count)
-    for cell in cells {
-      let code = table.codes[cell * table.schema.dimensions + dimension]
-      if let known = local[code] {
-        codes.append(known)
-      } else {
-        texts.append(code)
-        local[code] = UInt32(texts.count)
-        codes.append(UInt32(texts.count))
-      }
-    }
-    writer.varint(UInt64(texts.count))
-    for code in texts { writer.text(table.dictionary.bytes(code)) }
-    for code in codes { writer.varint(UInt64(code)) }
+    let dictionary = table.dictionary
+    let dimensions = table.schema.dimensions
+    dictionary.startNumbering()
+    for cell in cells { _ = dictionary.number(table.codes[cell &* dimensions &+ dimension]) }
+    writer.varint(UInt64(dictionary.numbered.count))
+    for code in dictionary.numbered { writer.text(dictionary.bytes(code)) }
+    for cell in cells { writer.varint(UInt64(dictionary.number(table.codes[cell &* dimensions &+ dimension]))) }
   }
 
-  private static func encode(
-    _ entries: ArraySlice<(key: UInt64, value: Int64)>, counted: Bool, into writer: inout ByteWriter
-  ) {
-    // What adds up to nothing is not a member.
-    let kept = counted ? entries.lazy.filter { $0.value != 0 }.count : entries.count
-    writer.varint(UInt64(kept))
+  private static func encode(_ members: CellMembers, counted: Bool, into writer: inout ByteWriter) {
+    writer.varint(UInt64(members.count))
     var previous: UInt32 = 0
-    for entry in entries where !counted || entry.value != 0 {
-      let member = UInt32(truncatingIfNeeded: entry.key)
+    for index in 0..<members.count {
+      let (member, value) = members[index]
       writer.varint(UInt64(member &- previous))
-      if counted { writer.zigzag(entry.value) }
+      if counted { writer.zigzag(value) }
       previous = member
     }
   }
@@ -202,10 +157,10 @@ enum CellBlock {
         for _ in 0..<members {
           member = member &+ UInt32(truncatingIfNeeded: try reader.varint())
           if part == .set {
-            to?.pairs!.insert(cell: cell, member: member)
+            to?.members!.insert(cell: cell, member: member)
           } else {
             let value = try reader.zigzag()
-            to?.pairs!.add(cell: cell, member: member, value)
+            to?.members!.add(cell: cell, member: member, value)
           }
         }
       }

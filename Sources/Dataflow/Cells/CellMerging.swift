@@ -17,15 +17,15 @@ public struct CellMerging: Merging {
       }
       try CellBlock.decode(value, into: table) { _ in 0 }
     }
-    let members = CellBlock.Members(table)
-    let cells = table.sortedCells(members)
+    let members = Members(table)
+    let cells = (0..<table.count).filter { !CellBlock.isEmpty(table, $0, members) }
     CellBlock.encode(table, cells: cells[...], members: members, into: &writer)
   }
 }
 
 extension CellTable {
   /// Cells that are not empty, by bucket, then by their dimensions' texts: one order whatever came first.
-  func sortedCells(_ members: CellBlock.Members) -> [Int] {
+  func sortedCells(_ members: Members) -> [Int] {
     var cells = (0..<count).filter { !CellBlock.isEmpty(self, $0, members) }
     cells.sort { precedes($0, $1) }
     return cells

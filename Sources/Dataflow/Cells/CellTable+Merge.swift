@@ -31,15 +31,15 @@ extension CellTable {
           to.wides![at] = max(to.wides![at], from.wides![cell])
         }
       case .set, .bag, .histogram:
-        let pairs = from.pairs!
-        for slot in 0..<pairs.capacity where pairs.keys[slot] != 0 {
-          let cell = target[Int(pairs.keys[slot] >> 32) - 1]
+        let members = from.members!
+        for index in 0..<members.count {
+          let cell = target[Int(members.keys[index] >> 32)]
           guard cell != none else { continue }
-          let member = UInt32(truncatingIfNeeded: pairs.keys[slot])
-          if to.part == .set {
-            to.pairs!.insert(cell: cell, member: member)
+          let member = UInt32(truncatingIfNeeded: members.keys[index])
+          if let values = members.values {
+            to.members!.add(cell: cell, member: member, values[index])
           } else {
-            to.pairs!.add(cell: cell, member: member, pairs.values[slot])
+            to.members!.insert(cell: cell, member: member)
           }
         }
       }

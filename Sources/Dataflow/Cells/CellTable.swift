@@ -13,9 +13,8 @@ final class CellTable {
   private(set) var buckets: UnsafeMutablePointer<Int64>
   /// `dimensions` codes per cell.
   private(set) var codes: UnsafeMutablePointer<UInt32>
-  private var hashes: UnsafeMutablePointer<UInt32>
-  /// Cell number + 1 by hash; 0 is empty.
-  private var table: UnsafeMutablePointer<UInt32>
+  /// hash << 32 | cell number + 1, by hash; 0 is empty. A cell is looked at only when its hash is the one asked for.
+  private var table: UnsafeMutablePointer<UInt64>
   private var mask = 127
 
   private(set) var columns: [Column]
@@ -25,23 +24,23 @@ final class CellTable {
     let part: CellSchema.Part
     var counts: UnsafeMutablePointer<Int64>?
     var wides: UnsafeMutablePointer<Int128>?
-    let pairs: PairMap?
+    let members: MemberLog?
   }
 
-  init(schema: CellSchema, dictionary: TextDictionary) {
+  init(schema: CellSchema, dictionary: TextDictionary, sorter: RadixSort = RadixSort()) {
     self.schema = schema
     self.dictionary = dictionary
     buckets = .allocate(capacity: capacity)
     codes = .allocate(capacity: max(capacity * schema.dimensions, 1))
-    hashes = .allocate(capacity: capacity)
     table = .allocate(capacity: mask + 1)
     table.initialize(repeating: 0, count: mask + 1)
     let capacity = capacity
     columns = schema.parts.map { part in
       switch part {
-      case .count: Column(part: part, counts: .allocate(capacity: capacity), wides: nil, pairs: nil)
-      case .sum, .minimum, .maximum: Column(part: part, counts: nil, wides: .allocate(capacity: capacity), pairs: nil)
-      case .set, .bag, .histogram: Column(part: part, counts: nil, wides: nil, pairs: PairMap())
+      case .count: Column(part: part, counts: .allocate(capacity: capacity), wides: nil, members: nil)
+      case .sum, .minimum, .maximum: Column(part: part, counts: nil, wides: .allocate(capacity: capacity), members: nil)
+      case .set, .bag, .histogram:
+        Column(part: part, counts: nil, wides: nil, members: MemberLog(isSet: part == .set, sorter: sorter))
       }
     }
   }
@@ -49,7 +48,6 @@ final class CellTable {
   deinit {
     buckets.deallocate()
     codes.deallocate()
-    hashes.deallocate()
     table.deallocate()
     for column in columns {
       column.counts?.deallocate()
@@ -61,62 +59,98 @@ final class CellTable {
   func clear() {
     if count > 0 { table.initialize(repeating: 0, count: mask + 1) }
     count = 0
-    for column in columns { column.pairs?.clear() }
+    for column in columns { column.members?.clear() }
   }
 
   /// Bytes that a flush will give back: what cells in use take, not what the table has set aside.
   var usedByteCount: Int {
-    var perCell = 20 + 4 * schema.dimensions
+    var perCell = 24 + 4 * schema.dimensions
     var bytes = 0
     for column in columns {
       switch column.part {
       case .count: perCell += 8
       case .sum, .minimum, .maximum: perCell += 16
-      case .set, .bag, .histogram: bytes += column.pairs!.count * 32
+      case .set, .bag, .histogram: bytes += column.members!.count * 32
       }
     }
     return bytes + count * perCell
   }
 
   var byteCount: Int {
-    var bytes = capacity * (12 + 4 * schema.dimensions) + (mask + 1) * 4
+    var bytes = capacity * (8 + 4 * schema.dimensions) + (mask + 1) * 8
     for column in columns {
       if column.counts != nil { bytes += capacity * 8 }
       if column.wides != nil { bytes += capacity * 16 }
-      bytes += column.pairs?.byteCount ?? 0
+      bytes += column.members?.byteCount ?? 0
     }
     return bytes
   }
 
+  /// Cells that are not empty, by bucket; those of one bucket as they came.
+  func byBucket(_ members: Members, _ sorter: RadixSort) -> [Int] {
+    var cells: [Int] = []
+    cells.reserveCapacity(count)
+    var least = Int64.max
+    for cell in 0..<count where !CellBlock.isEmpty(self, cell, members) {
+      cells.append(cell)
+      least = min(least, buckets[cell])
+    }
+    let keys = UnsafeMutablePointer<UInt64>.allocate(capacity: max(cells.count, 1))
+    defer { keys.deallocate() }
+    for (index, cell) in cells.enumerated() { keys[index] = UInt64(bitPattern: buckets[cell] &- least) }
+    let count = cells.count
+    cells.withUnsafeMutableBytes { bytes in
+      guard count > 0 else { return }
+      sorter.sort(keys, bytes.baseAddress!.assumingMemoryBound(to: Int64.self), count: count)
+    }
+    return cells
+  }
+
   /// The number of the cell, made when it is new. `key` has `dimensions` codes.
   @inline(__always) func cell(bucket: Int64, key: UnsafePointer<UInt32>) -> UInt32 {
-    let hash = hash(bucket, key)
+    cell(bucket: bucket, key: key, hash: hash(bucket) { key[$0] })
+  }
+
+  @inline(__always) private func cell(bucket: Int64, key: UnsafePointer<UInt32>, hash: UInt32) -> UInt32 {
     var slot = Int(hash) & mask
     while true {
       let found = table[slot]
       if found == 0 { return add(bucket, key, hash, slot) }
-      let cell = Int(found) - 1
-      if hashes[cell] == hash, buckets[cell] == bucket, isSame(cell, key) { return UInt32(cell) }
+      if UInt32(truncatingIfNeeded: found >> 32) == hash {
+        let cell = Int(truncatingIfNeeded: found & 0xFFFF_FFFF) &- 1
+        if buckets[cell] == bucket, isSame(cell, key) { return UInt32(truncatingIfNeeded: cell) }
+      }
       slot = (slot &+ 1) & mask
     }
   }
 
-  /// The cell if there is one.
-  func find(bucket: Int64, key: UnsafePointer<UInt32>) -> UInt32? {
-    let hash = hash(bucket, key)
-    var slot = Int(hash) & mask
-    while table[slot] != 0 {
-      let cell = Int(table[slot]) - 1
-      if hashes[cell] == hash, buckets[cell] == bucket, isSame(cell, key) { return UInt32(cell) }
-      slot = (slot &+ 1) & mask
+  /// The cells of many rows, made when they are new.
+  ///
+  /// All hashes come first and touch the table, so that its lines are fetched side by side and not one after the other.
+  @inline(__always) func find(
+    count: Int, into cells: UnsafeMutablePointer<UInt32>, bucket: (_ index: Int) -> Int64,
+    code: (_ index: Int, _ dimension: Int) -> UInt32
+  ) {
+    var touched: UInt64 = 0
+    for index in 0..<count {
+      let hash = hash(bucket(index)) { code(index, $0) }
+      cells[index] = hash
+      touched &+= table[Int(hash) & mask]
     }
-    return nil
+    withExtendedLifetime(touched) {}
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: max(schema.dimensions, 1)) { key in
+      let key = key.baseAddress!
+      for index in 0..<count {
+        for dimension in 0..<schema.dimensions { key[dimension] = code(index, dimension) }
+        cells[index] = cell(bucket: bucket(index), key: key, hash: cells[index])
+      }
+    }
   }
 
-  @inline(__always) private func hash(_ bucket: Int64, _ key: UnsafePointer<UInt32>) -> UInt32 {
+  @inline(__always) private func hash(_ bucket: Int64, _ code: (Int) -> UInt32) -> UInt32 {
     var mixed = UInt64(bitPattern: bucket) &* 0x9E37_79B9_7F4A_7C15
     for dimension in 0..<schema.dimensions {
-      mixed = (mixed ^ (mixed >> 29) ^ UInt64(key[dimension])) &* 0xBF58_476D_1CE4_E5B9
+      mixed = (mixed ^ (mixed >> 29) ^ UInt64(code(dimension))) &* 0xBF58_476D_1CE4_E5B9
     }
     return UInt32(truncatingIfNeeded: mixed >> 32)
   }
@@ -133,7 +167,6 @@ final class CellTable {
     let cell = count
     count += 1
     buckets[cell] = bucket
-    hashes[cell] = hash
     for dimension in 0..<schema.dimensions { codes[cell * schema.dimensions + dimension] = key[dimension] }
     for column in columns {
       switch column.part {
@@ -144,7 +177,7 @@ final class CellTable {
       case .set, .bag, .histogram: break
       }
     }
-    table[slot] = UInt32(cell + 1)
+    table[slot] = UInt64(hash) << 32 | UInt64(cell + 1)
     if count * 2 > mask { growTable() }
     return UInt32(cell)
   }
@@ -158,7 +191,6 @@ final class CellTable {
       return new
     }
     buckets = moved(buckets)
-    hashes = moved(hashes)
     codes = moved(codes, schema.dimensions)
     for index in columns.indices {
       if let counts = columns[index].counts { columns[index].counts = moved(counts) }
@@ -168,14 +200,16 @@ final class CellTable {
   }
 
   private func growTable() {
-    table.deallocate()
+    let old = table
+    let oldCapacity = mask + 1
     mask = mask * 2 + 1
     table = .allocate(capacity: mask + 1)
     table.initialize(repeating: 0, count: mask + 1)
-    for cell in 0..<count {
-      var slot = Int(hashes[cell]) & mask
+    for index in 0..<oldCapacity where old[index] != 0 {
+      var slot = Int(truncatingIfNeeded: old[index] >> 32) & mask
       while table[slot] != 0 { slot = (slot &+ 1) & mask }
-      table[slot] = UInt32(cell + 1)
+      table[slot] = old[index]
     }
+    old.deallocate()
   }
 }

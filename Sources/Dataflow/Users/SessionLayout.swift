@@ -1,7 +1,7 @@
 import Basics
 import Events
 
-/// How one session lies in memory: start, end, events, then (only when a view wants something of the earliest event) that
+/// How one session lies in memory: start, end, events (and whether it is published), then (only when a view wants something of the earliest event) that
 /// event's id, texts and numbers.
 struct SessionLayout {
   /// Of the id: a length byte and up to 47 bytes of text, or 255 and a dictionary code for longer ones.
@@ -24,13 +24,23 @@ struct SessionLayout {
   @inline(__always) func start(_ session: UnsafeRawPointer) -> Int64 { session.load(as: Int64.self) }
   @inline(__always) func end(_ session: UnsafeRawPointer) -> Int64 { session.load(fromByteOffset: 8, as: Int64.self) }
   @inline(__always) func events(_ session: UnsafeRawPointer) -> Int64 {
-    session.load(fromByteOffset: 16, as: Int64.self)
+    session.load(fromByteOffset: 16, as: Int64.self) & .max
   }
 
+  /// Whether the views hold the session as it stands: the sign of the number of events.
+  @inline(__always) func isPublished(_ session: UnsafeRawPointer) -> Bool {
+    session.load(fromByteOffset: 16, as: Int64.self) < 0
+  }
+
+  /// Sets the times and the number of events; the session is no longer as the views hold it.
   @inline(__always) func set(_ session: UnsafeMutableRawPointer, start: Int64, end: Int64, events: Int64) {
     session.storeBytes(of: start, as: Int64.self)
     session.storeBytes(of: end, toByteOffset: 8, as: Int64.self)
     session.storeBytes(of: events, toByteOffset: 16, as: Int64.self)
+  }
+
+  @inline(__always) func setPublished(_ session: UnsafeMutableRawPointer) {
+    session.storeBytes(of: session.load(fromByteOffset: 16, as: Int64.self) | .min, toByteOffset: 16, as: Int64.self)
   }
 
   @inline(__always) func text(_ session: UnsafeRawPointer, _ index: Int) -> UInt32 {

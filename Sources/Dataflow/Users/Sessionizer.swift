@@ -4,7 +4,8 @@ import Events
 /// Events of one user whose neighbours are at most `gap` apart (inclusive), in any arrival order.
 ///
 /// - State: the user's sessions, sorted by start, any two further apart than the gap.
-/// - Emits: `-1` for each session an event replaced and `+1` for the one that now stands.
+/// - Emits: between two commits, `-1` for each session that changed or went, as it was, and at the commit `+1` for each
+///   that changed or came, as it stands: two rows a session, however many events it had.
 /// - Attributes are the earliest event's; of several at the same time, that with the bytewise least event id.
 /// - Source: sessions as retract/assert pairs, after differential dataflow's weighted collections.
 final class Sessionizer {
@@ -47,18 +48,17 @@ final class Sessionizer {
         let session = users.insertSession(slot, at: first)
         layout.set(session, start: time, end: time, events: 1)
         if layout.hasAttributes { keep(row, rows, ids, session, dictionary) }
-        emit(session, user.pointee.number, 1)
         continue
       }
       let session = user.pointee.sessions! + first * layout.stride
       var start = layout.start(session)
       var end = layout.end(session)
       var events = layout.events(session)
-      emit(session, user.pointee.number, -1)
+      retract(session, user.pointee.number)
       for other in first + 1..<max(last, first + 1) {
         // Sorted by start and disjoint, so the first of them has the earliest event.
         let other = user.pointee.sessions! + other * layout.stride
-        emit(other, user.pointee.number, -1)
+        retract(other, user.pointee.number)
         end = max(end, layout.end(other))
         events += layout.events(other)
       }
@@ -69,7 +69,17 @@ final class Sessionizer {
       end = max(end, time)
       layout.set(session, start: start, end: end, events: events + 1)
       users.removeSessions(slot, first + 1..<max(last, first + 1))
-      emit(session, user.pointee.number, 1)
+    }
+  }
+
+  /// Asserts the user's sessions that changed since the last commit.
+  func publish(_ slot: Int) {
+    let user = users.slots + slot
+    for index in 0..<Int(user.pointee.sessionCount) {
+      let session = user.pointee.sessions! + index * users.layout.stride
+      if users.layout.isPublished(session) { continue }
+      emitted.append(session, users.layout, user.pointee.number, 1)
+      users.layout.setPublished(session)
     }
   }
 
@@ -103,7 +113,8 @@ final class Sessionizer {
     }
   }
 
-  private func emit(_ session: UnsafeMutableRawPointer, _ user: UInt32, _ weight: Int8) {
-    emitted.append(session, users.layout, user, weight)
+  /// Takes back what the views hold of the session, if anything.
+  @inline(__always) private func retract(_ session: UnsafeMutableRawPointer, _ user: UInt32) {
+    if users.layout.isPublished(session) { emitted.append(session, users.layout, user, -1) }
   }
 }

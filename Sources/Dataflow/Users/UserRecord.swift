@@ -5,66 +5,49 @@ import Basics
 enum UserRecord {
   static let format: UInt8 = 1
 
-  /// Reused from user to user.
-  struct Scratch: ~Copyable {
-    var body = ByteWriter(capacity: 4096)
-    var texts: [UInt32] = []
-    var local: [UInt32: Int] = [:]
-
-    mutating func reference(_ code: UInt32) -> UInt64 {
-      if code == 0 { return 0 }
-      if let known = local[code] { return UInt64(known) }
-      texts.append(code)
-      local[code] = texts.count
-      return UInt64(texts.count)
-    }
-  }
-
+  /// `body` is scratch, reused from user to user.
   static func encode(
-    _ slot: UserTable.Slot, _ users: UserTable, _ dictionary: TextDictionary, _ scratch: inout Scratch,
+    _ slot: UserTable.Slot, _ users: UserTable, _ dictionary: TextDictionary, _ body: inout ByteWriter,
     into writer: inout ByteWriter
   ) {
-    scratch.body.clear()
-    scratch.texts.removeAll(keepingCapacity: true)
-    scratch.local.removeAll(keepingCapacity: true)
+    body.clear()
+    dictionary.startNumbering()
     let layout = users.layout
-    scratch.body.varint(UInt64(slot.sessionCount))
+    body.varint(UInt64(slot.sessionCount))
     for index in 0..<Int(slot.sessionCount) {
       let session = UnsafeRawPointer(slot.sessions! + index * layout.stride)
-      scratch.body.zigzag(layout.start(session))
-      scratch.body.varint(UInt64(layout.end(session) - layout.start(session)))
-      scratch.body.varint(UInt64(layout.events(session)))
+      body.zigzag(layout.start(session))
+      body.varint(UInt64(layout.end(session) - layout.start(session)))
+      body.varint(UInt64(layout.events(session)))
       guard layout.hasAttributes else { continue }
-      scratch.body.text(layout.id(session, dictionary))
+      body.text(layout.id(session, dictionary))
       for text in 0..<layout.textCount {
-        let reference = scratch.reference(layout.text(session, text))
-        scratch.body.varint(reference)
+        body.varint(UInt64(dictionary.number(layout.text(session, text))))
       }
       for number in 0..<layout.numberCount {
         let value = layout.number(session, number)
-        scratch.body.byte(value == missingNumber ? 0 : 1)
-        if value != missingNumber { scratch.body.zigzag128(value) }
+        body.byte(value == missingNumber ? 0 : 1)
+        if value != missingNumber { body.zigzag128(value) }
       }
     }
-    scratch.body.varint(slot.lanes == nil ? 0 : UInt64(users.laneCount))
+    body.varint(slot.lanes == nil ? 0 : UInt64(users.laneCount))
     if let lanes = slot.lanes {
       for lane in 0..<users.laneCount {
-        scratch.body.varint(UInt64(lanes[lane].count))
+        body.varint(UInt64(lanes[lane].count))
         var previous: Int64 = 0
         for index in 0..<Int(lanes[lane].count) {
           let step = lanes[lane].steps![index]
-          scratch.body.zigzag(step.time &- previous)
-          let reference = scratch.reference(step.by)
-          scratch.body.varint(reference)
+          body.zigzag(step.time &- previous)
+          body.varint(UInt64(dictionary.number(step.by)))
           previous = step.time
         }
       }
     }
     writer.byte(format)
     writer.varint(UInt64(slot.number))
-    writer.varint(UInt64(scratch.texts.count))
-    for code in scratch.texts { writer.text(dictionary.bytes(code)) }
-    writer.raw(scratch.body.bytes)
+    writer.varint(UInt64(dictionary.numbered.count))
+    for code in dictionary.numbered { writer.text(dictionary.bytes(code)) }
+    writer.raw(body.bytes)
   }
 
   /// Fills an empty slot.
@@ -85,6 +68,8 @@ enum UserRecord {
       let start = try reader.zigzag()
       let length = Int64(bitPattern: try reader.varint())
       layout.set(session, start: start, end: start &+ length, events: Int64(bitPattern: try reader.varint()))
+      // Records are written at commits, after the views.
+      layout.setPublished(session)
       guard layout.hasAttributes else { continue }
       layout.setID(session, try reader.text(), dictionary)
       for text in 0..<layout.textCount { layout.setText(session, text, texts[try reader.count(limit: textCount)]) }

@@ -7,13 +7,15 @@ final class CellWriter {
   private let table: UInt16
   private let grains: [GrainDefinition]
   private let clock: BucketClock
+  private let sorter: RadixSort
   /// Per grain: end of the buckets already deleted.
   private var deletedUntil: [Int64]
   private var key = ByteWriter()
   private var value = ByteWriter(capacity: 4096)
 
-  init(table: UInt16, grains: [GrainDefinition], clock: BucketClock) {
+  init(table: UInt16, grains: [GrainDefinition], clock: BucketClock, sorter: RadixSort) {
     self.table = table
+    self.sorter = sorter
     self.grains = grains
     self.clock = clock
     deletedUntil = grains.map { _ in .min }
@@ -24,7 +26,7 @@ final class CellWriter {
     if cells.count > 0 {
       write(cells, grains[0], newest, into: transaction)
       for definition in grains.dropFirst() {
-        let coarse = CellTable(schema: cells.schema, dictionary: cells.dictionary)
+        let coarse = CellTable(schema: cells.schema, dictionary: cells.dictionary, sorter: sorter)
         coarse.add(cells) { clock.bucket(of: $0, grain: definition.grain) }
         write(coarse, definition, newest, into: transaction)
       }
@@ -35,8 +37,8 @@ final class CellWriter {
   private func write(
     _ cells: CellTable, _ definition: GrainDefinition, _ newest: Int64?, into transaction: Transaction
   ) {
-    let members = CellBlock.Members(cells)
-    let order = cells.sortedCells(members)
+    let members = Members(cells)
+    let order = cells.byBucket(members, sorter)
     let expired = CellWriter.keptUntil(definition, newest)
     var index = 0
     while index < order.count {
@@ -44,7 +46,7 @@ final class CellWriter {
       var end = index
       while end < order.count, cells.buckets[order[end]] == bucket { end += 1 }
       if clock.bucketEnd(bucket, grain: definition.grain) > expired {
-        write(cells, order[index..<end], members, definition.grain, bucket, into: transaction)
+        write(cells, order, index..<end, members, definition.grain, bucket, into: transaction)
       }
       index = end
     }
@@ -53,17 +55,17 @@ final class CellWriter {
   /// Many cells are split by their dimensions' hash, so that a change of a few does not rewrite all. Readers merge
   /// whatever they find of a bucket, so how it was split when does not matter.
   private func write(
-    _ cells: CellTable, _ order: ArraySlice<Int>, _ members: CellBlock.Members, _ grain: Grain, _ bucket: Int64,
-    into transaction: Transaction
+    _ cells: CellTable, _ order: [Int], _ range: Range<Int>, _ members: Members, _ grain: Grain,
+    _ bucket: Int64, into transaction: Transaction
   ) {
     var splits = 1
-    while order.count > splits * 1_024, splits < 4_096 { splits *= 2 }
+    while range.count > splits * 1_024, splits < 4_096 { splits *= 2 }
     if splits == 1 {
-      put(cells, order, members, grain, bucket, 0, into: transaction)
+      put(cells, order[range], members, grain, bucket, 0, into: transaction)
       return
     }
     var groups = [[Int]](repeating: [], count: splits)
-    for cell in order {
+    for cell in order[range] {
       var hash: UInt32 = 0
       for dimension in 0..<cells.schema.dimensions {
         let code = cells.codes[cell * cells.schema.dimensions + dimension]
@@ -77,7 +79,7 @@ final class CellWriter {
   }
 
   private func put(
-    _ cells: CellTable, _ group: ArraySlice<Int>, _ members: CellBlock.Members, _ grain: Grain, _ bucket: Int64,
+    _ cells: CellTable, _ group: ArraySlice<Int>, _ members: Members, _ grain: Grain, _ bucket: Int64,
     _ split: UInt16, into transaction: Transaction
   ) {
     KeyLayout.cells(table: table, grain: grain, bucket: bucket, split: split, into: &key)

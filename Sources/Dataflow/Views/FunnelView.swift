@@ -24,7 +24,10 @@ final class FunnelView {
   private var capacity = 0
   private var pending: [(scope: UInt32?, bucket: Int64, summary: FunnelSummary)] = []
 
-  init(_ plan: FunnelPlan, table: UInt16, clock: BucketClock, users: UserTable, dictionary: TextDictionary) {
+  init(
+    _ plan: FunnelPlan, table: UInt16, clock: BucketClock, users: UserTable, dictionary: TextDictionary,
+    sorter: RadixSort
+  ) {
     self.plan = plan
     self.users = users
     self.dictionary = dictionary
@@ -34,11 +37,11 @@ final class FunnelView {
     let grains = [
       GrainDefinition(grain: .hour, retentionMilliseconds: plan.definition.retentionMilliseconds)
     ]
-    total = CellTable(schema: plan.schema(dimensions: 0), dictionary: dictionary)
-    totalWriter = CellWriter(table: table, grains: grains, clock: clock)
+    total = CellTable(schema: plan.schema(dimensions: 0), dictionary: dictionary, sorter: sorter)
+    totalWriter = CellWriter(table: table, grains: grains, clock: clock, sorter: sorter)
     let hasBy = plan.by != nil
-    byValue = hasBy ? CellTable(schema: plan.schema(dimensions: 1), dictionary: dictionary) : nil
-    byWriter = hasBy ? CellWriter(table: table + 1, grains: grains, clock: clock) : nil
+    byValue = hasBy ? CellTable(schema: plan.schema(dimensions: 1), dictionary: dictionary, sorter: sorter) : nil
+    byWriter = hasBy ? CellWriter(table: table + 1, grains: grains, clock: clock, sorter: sorter) : nil
     matches = .allocate(capacity: 1)
   }
 
@@ -135,9 +138,9 @@ final class FunnelView {
       var code = scope ?? 0
       let table = scope == nil ? total : byValue!
       let cell = table.cell(bucket: bucket, key: &code)
-      for level in 0..<now.level { table.columns[level].pairs!.insert(cell: cell, member: user) }
+      for level in 0..<now.level { table.columns[level].members!.insert(cell: cell, member: user) }
       for step in 1..<steps where was.samples[step] != now.samples[step] {
-        let histogram = table.columns[steps + step - 1].pairs!
+        let histogram = table.columns[steps + step - 1].members!
         if let old = was.samples[step] { histogram.add(cell: cell, member: Histogram.bucket(Int128(old)), -1) }
         if let new = now.samples[step] { histogram.add(cell: cell, member: Histogram.bucket(Int128(new)), 1) }
       }
@@ -147,11 +150,11 @@ final class FunnelView {
   private func reach(_ level: Int, _ user: UInt32, _ bucket: Int64, _ by: UInt32) {
     var code: UInt32 = 0
     let cell = total.cell(bucket: bucket, key: &code)
-    for level in 0..<level { total.columns[level].pairs!.insert(cell: cell, member: user) }
+    for level in 0..<level { total.columns[level].members!.insert(cell: cell, member: user) }
     guard let byValue else { return }
     code = by
     let byCell = byValue.cell(bucket: bucket, key: &code)
-    for level in 0..<level { byValue.columns[level].pairs!.insert(cell: byCell, member: user) }
+    for level in 0..<level { byValue.columns[level].members!.insert(cell: byCell, member: user) }
   }
 
   private func reserve(_ rows: Int) {

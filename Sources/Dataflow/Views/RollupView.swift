@@ -15,12 +15,12 @@ final class RollupView {
   private var cellOfRow: UnsafeMutablePointer<UInt32>
   private var filterValues: UnsafeMutablePointer<UInt8>
 
-  init(_ plan: RollupPlan, table: UInt16, clock: BucketClock, dictionary: TextDictionary) {
+  init(_ plan: RollupPlan, table: UInt16, clock: BucketClock, dictionary: TextDictionary, sorter: RadixSort) {
     self.plan = plan
     self.clock = clock
     self.dictionary = dictionary
-    writer = CellWriter(table: table, grains: plan.definition.grains, clock: clock)
-    cells = CellTable(schema: plan.schema, dictionary: dictionary)
+    writer = CellWriter(table: table, grains: plan.definition.grains, clock: clock, sorter: sorter)
+    cells = CellTable(schema: plan.schema, dictionary: dictionary, sorter: sorter)
     cellOfRow = .allocate(capacity: 1)
     filterValues = .allocate(capacity: 1)
   }
@@ -49,46 +49,68 @@ final class RollupView {
     cells.clear()
   }
 
+  /// The cell of every selected row: first all hashes, so that the table's lines are fetched side by side.
   private func findCells(_ rows: Rows) {
     let dimensions = plan.dimensions.map { rows.texts[$0] }
     let grain = plan.finest
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: max(dimensions.count, 1)) { key in
-      let key = key.baseAddress!
-      for index in 0..<rows.selected {
-        let row = Int(rows.selection[index])
-        for dimension in 0..<dimensions.count { key[dimension] = dimensions[dimension][row] }
-        cellOfRow[index] = cells.cell(bucket: clock.bucket(of: rows.time[row], grain: grain), key: key)
-      }
-    }
+    cells.find(
+      count: rows.selected, into: cellOfRow,
+      bucket: { clock.bucket(of: rows.time[Int(rows.selection[$0])], grain: grain) },
+      code: { dimensions[$1][Int(rows.selection[$0])] })
   }
 
   private func add(_ rows: Rows, _ part: RollupPlan.PartPlan, _ column: CellTable.Column) {
-    let numbers = part.column.map { rows.numbers[$0] }
     let filter = part.filter.map { UnsafePointer(filterValues + $0 * capacity) }
+    let numbers = part.column.map { UnsafePointer(rows.numbers[$0]) }
+    switch (part.part, numbers) {
+    case (.count, nil): each(rows, filter) { _, cell, weight in column.counts![cell] &+= weight }
+    case (.count, let numbers?):
+      each(rows, filter) { row, cell, weight in
+        if numbers[row] != missingNumber { column.counts![cell] &+= weight }
+      }
+    case (.sum, let numbers?):
+      let sums = column.wides!
+      each(rows, filter) { row, cell, weight in
+        let value = numbers[row]
+        if value != missingNumber { sums[cell] &+= weight < 0 ? -value : value }
+      }
+    case (.minimum, let numbers?):
+      let least = column.wides!
+      each(rows, filter) { row, cell, _ in
+        if numbers[row] != missingNumber { least[cell] = min(least[cell], numbers[row]) }
+      }
+    case (.maximum, let numbers?):
+      let most = column.wides!
+      each(rows, filter) { row, cell, _ in
+        if numbers[row] != missingNumber { most[cell] = max(most[cell], numbers[row]) }
+      }
+    case (.histogram, let numbers?):
+      let buckets = column.members!
+      each(rows, filter) { row, cell, weight in
+        let value = numbers[row]
+        if value != missingNumber { buckets.add(cell: UInt32(cell), member: Histogram.bucket(value), weight) }
+      }
+    case (.set, nil):
+      let users = column.members!
+      each(rows, filter) { row, cell, _ in users.insert(cell: UInt32(truncatingIfNeeded: cell), member: rows.user[row])
+      }
+    case (.bag, nil):
+      let users = column.members!
+      each(rows, filter) { row, cell, weight in
+        users.add(cell: UInt32(truncatingIfNeeded: cell), member: rows.user[row], weight)
+      }
+    default: preconditionFailure("\(part.part) of \(numbers == nil ? "rows" : "numbers")")
+    }
+  }
+
+  /// Visits what passes the filter. Inlined into each caller, so that what to do is decided once per batch.
+  @inline(__always) private func each(
+    _ rows: Rows, _ filter: UnsafePointer<UInt8>?, _ body: (_ row: Int, _ cell: Int, _ weight: Int64) -> Void
+  ) {
     for index in 0..<rows.selected {
       if let filter, filter[index] != 1 { continue }
       let row = Int(rows.selection[index])
-      let cell = Int(cellOfRow[index])
-      let weight = Int64(rows.weight?[row] ?? 1)
-      if let numbers {
-        let value = numbers[row]
-        if value == missingNumber { continue }
-        switch part.part {
-        case .count: column.counts![cell] &+= weight
-        case .sum: column.wides![cell] &+= weight < 0 ? -value : value
-        case .minimum: column.wides![cell] = min(column.wides![cell], value)
-        case .maximum: column.wides![cell] = max(column.wides![cell], value)
-        case .histogram: column.pairs!.add(cell: UInt32(cell), member: Histogram.bucket(value), weight)
-        case .set, .bag: preconditionFailure("users are not a number column")
-        }
-      } else {
-        switch part.part {
-        case .count: column.counts![cell] &+= weight
-        case .set: column.pairs!.insert(cell: UInt32(cell), member: rows.user[row])
-        case .bag: column.pairs!.add(cell: UInt32(cell), member: rows.user[row], weight)
-        case .sum, .minimum, .maximum, .histogram: preconditionFailure("\(part.part) needs a number column")
-        }
-      }
+      body(row, Int(cellOfRow[index]), Int64(rows.weight?[row] ?? 1))
     }
   }
 
