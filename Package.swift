@@ -20,7 +20,9 @@ let package = Package(
     .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O2"])]),
 
-    .target(name: "Basics", swiftSettings: hot),
+    .target(name: "CMemory", cSettings: [.unsafeFlags(["-O2"])]),
+
+    .target(name: "Basics", dependencies: ["CMemory"], swiftSettings: hot),
     .target(name: "Settings", dependencies: ["Basics", "CYAML"]),
     .target(name: "Events", dependencies: ["Basics", "CSimdJSON"], swiftSettings: hot),
     .target(name: "Logs", dependencies: ["Basics", "CChecksum", "CZstd", "CZlib"], swiftSettings: hot),

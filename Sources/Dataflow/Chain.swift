@@ -142,15 +142,12 @@ public final class Chain {
   }
 
   private func judge(_ batch: EventBatch, _ stamps: UnsafePointer<Int64>) {
-    // Fetch the lines of the hash tables side by side before they are needed one by one.
-    var touched: UInt64 = 0
-    for index in 0..<scratch.candidateCount {
-      touched &+= identifiers.touch(batch.eventKey[Int(scratch.candidates[index])])
-    }
-    withExtendedLifetime(touched) {}
-
     var selected = 0
+    let ahead = 16
+    for row in 0..<min(ahead, batch.count) { identifiers.touch(batch.eventKey[row]) }
     for row in 0..<batch.count {
+      // Lines of the table are asked for before they are needed, so that they come side by side.
+      if row + ahead < batch.count { identifiers.touch(batch.eventKey[row + ahead]) }
       if hasStamps, stamps[row] > meta.newestStamp { meta.newestStamp = stamps[row] }
       guard batch.status[row] == 0 else {
         ledger.quarantined[Int(batch.status[row])] += 1

@@ -50,9 +50,7 @@ final class CodedMemory {
   func fetchUsers(
     _ keys: UnsafePointer<Key128>, _ scratch: inout BatchScratch, from store: Store, batch: UInt32
   ) throws(Failure) {
-    var touched: UInt32 = 0
-    for index in 0..<scratch.candidateCount { touched &+= users.touch(keys[Int(scratch.candidates[index])]) }
-    withExtendedLifetime(touched) {}
+    for index in 0..<scratch.candidateCount { users.touch(keys[Int(scratch.candidates[index])]) }
     lookups.clear()
     for index in 0..<scratch.candidateCount {
       let row = Int(scratch.candidates[index])

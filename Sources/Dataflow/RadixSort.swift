@@ -1,3 +1,5 @@
+import Basics
+
 /// Sorts whole numbers by counting digits: linear, without comparisons, stable.
 ///
 /// The scratch grows to the largest input and is kept, so that sorting at every commit allocates nothing.
@@ -13,14 +15,14 @@ final class RadixSort {
 
   init() {
     counts = .allocate(capacity: RadixSort.digits)
-    keys = .allocate(capacity: 1)
-    values = .allocate(capacity: 1)
+    keys = Memory.allocate(keyCapacity)
+    values = Memory.allocate(valueCapacity)
   }
 
   deinit {
     counts.deallocate()
-    keys.deallocate()
-    values.deallocate()
+    Memory.deallocate(keys, keyCapacity)
+    Memory.deallocate(values, valueCapacity)
   }
 
   var byteCount: Int { RadixSort.digits * 4 + keyCapacity * 8 + valueCapacity * 8 }
@@ -105,14 +107,12 @@ final class RadixSort {
   private func reserve(_ count: Int, hasValues: Bool) {
     precondition(count <= Int(Int32.max), "\(count) keys are more than 32 bits count")
     if count > keyCapacity {
+      Memory.resize(&keys, from: keyCapacity, to: max(count, keyCapacity * 2))
       keyCapacity = max(count, keyCapacity * 2)
-      keys.deallocate()
-      keys = .allocate(capacity: keyCapacity)
     }
     if hasValues, count > valueCapacity {
+      Memory.resize(&values, from: valueCapacity, to: max(count, valueCapacity * 2))
       valueCapacity = max(count, valueCapacity * 2)
-      values.deallocate()
-      values = .allocate(capacity: valueCapacity)
     }
   }
 }

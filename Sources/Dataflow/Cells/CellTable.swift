@@ -30,15 +30,14 @@ final class CellTable {
   init(schema: CellSchema, dictionary: TextDictionary, sorter: RadixSort = RadixSort()) {
     self.schema = schema
     self.dictionary = dictionary
-    buckets = .allocate(capacity: capacity)
-    codes = .allocate(capacity: max(capacity * schema.dimensions, 1))
-    table = .allocate(capacity: mask + 1)
-    table.initialize(repeating: 0, count: mask + 1)
+    buckets = Memory.allocate(capacity)
+    codes = Memory.allocate(capacity * schema.dimensions)
+    table = Memory.allocate(mask + 1, zeroed: true)
     let capacity = capacity
     columns = schema.parts.map { part in
       switch part {
-      case .count: Column(part: part, counts: .allocate(capacity: capacity), wides: nil, members: nil)
-      case .sum, .minimum, .maximum: Column(part: part, counts: nil, wides: .allocate(capacity: capacity), members: nil)
+      case .count: Column(part: part, counts: Memory.allocate(capacity), wides: nil, members: nil)
+      case .sum, .minimum, .maximum: Column(part: part, counts: nil, wides: Memory.allocate(capacity), members: nil)
       case .set, .bag, .histogram:
         Column(part: part, counts: nil, wides: nil, members: MemberLog(isSet: part == .set, sorter: sorter))
       }
@@ -46,19 +45,27 @@ final class CellTable {
   }
 
   deinit {
-    buckets.deallocate()
-    codes.deallocate()
-    table.deallocate()
+    Memory.deallocate(buckets, capacity)
+    Memory.deallocate(codes, capacity * schema.dimensions)
+    Memory.deallocate(table, mask + 1)
     for column in columns {
-      column.counts?.deallocate()
-      column.wides?.deallocate()
+      if let counts = column.counts { Memory.deallocate(counts, capacity) }
+      if let wides = column.wides { Memory.deallocate(wides, capacity) }
     }
   }
 
-  /// Empties the table and keeps its memory.
+  /// Empties the table and keeps its memory, but not that of a burst.
   func clear() {
-    if count > 0 { table.initialize(repeating: 0, count: mask + 1) }
-    count = 0
+    if capacity > 1 << 14, count < capacity / 16 {
+      count = 0
+      resize(to: 1 << 10)
+      Memory.deallocate(table, mask + 1)
+      mask = (2 << 10) - 1
+      table = Memory.allocate(mask + 1, zeroed: true)
+    } else if count > 0 {
+      table.initialize(repeating: 0, count: mask + 1)
+      count = 0
+    }
     for column in columns { column.members?.clear() }
   }
 
@@ -131,13 +138,11 @@ final class CellTable {
     count: Int, into cells: UnsafeMutablePointer<UInt32>, bucket: (_ index: Int) -> Int64,
     code: (_ index: Int, _ dimension: Int) -> UInt32
   ) {
-    var touched: UInt64 = 0
     for index in 0..<count {
       let hash = hash(bucket(index)) { code(index, $0) }
       cells[index] = hash
-      touched &+= table[Int(hash) & mask]
+      Memory.prefetch(table + (Int(hash) & mask))
     }
-    withExtendedLifetime(touched) {}
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: max(schema.dimensions, 1)) { key in
       let key = key.baseAddress!
       for index in 0..<count {
@@ -163,7 +168,7 @@ final class CellTable {
 
   @inline(never) private func add(_ bucket: Int64, _ key: UnsafePointer<UInt32>, _ hash: UInt32, _ slot: Int) -> UInt32
   {
-    if count == capacity { grow() }
+    if count == capacity { resize(to: capacity * 2) }
     let cell = count
     count += 1
     buckets[cell] = bucket
@@ -182,34 +187,26 @@ final class CellTable {
     return UInt32(cell)
   }
 
-  private func grow() {
-    let larger = capacity * 2
-    func moved<T>(_ old: UnsafeMutablePointer<T>, _ stride: Int = 1) -> UnsafeMutablePointer<T> {
-      let new = UnsafeMutablePointer<T>.allocate(capacity: max(larger * stride, 1))
-      new.update(from: old, count: count * stride)
-      old.deallocate()
-      return new
-    }
-    buckets = moved(buckets)
-    codes = moved(codes, schema.dimensions)
+  private func resize(to size: Int) {
+    Memory.resize(&buckets, from: capacity, to: size)
+    Memory.resize(&codes, from: capacity * schema.dimensions, to: size * schema.dimensions)
     for index in columns.indices {
-      if let counts = columns[index].counts { columns[index].counts = moved(counts) }
-      if let wides = columns[index].wides { columns[index].wides = moved(wides) }
+      if columns[index].counts != nil { Memory.resize(&columns[index].counts!, from: capacity, to: size) }
+      if columns[index].wides != nil { Memory.resize(&columns[index].wides!, from: capacity, to: size) }
     }
-    capacity = larger
+    capacity = size
   }
 
   private func growTable() {
     let old = table
     let oldCapacity = mask + 1
     mask = mask * 2 + 1
-    table = .allocate(capacity: mask + 1)
-    table.initialize(repeating: 0, count: mask + 1)
+    table = Memory.allocate(mask + 1, zeroed: true)
     for index in 0..<oldCapacity where old[index] != 0 {
       var slot = Int(truncatingIfNeeded: old[index] >> 32) & mask
       while table[slot] != 0 { slot = (slot &+ 1) & mask }
       table[slot] = old[index]
     }
-    old.deallocate()
+    Memory.deallocate(old, oldCapacity)
   }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 /// Members of cells: the users of a distinct count, the buckets of a histogram, with a whole number each unless it is a
 /// plain set.
 ///
@@ -16,13 +18,13 @@ final class MemberLog {
 
   init(isSet: Bool, sorter: RadixSort) {
     self.sorter = sorter
-    keys = .allocate(capacity: capacity)
-    values = isSet ? nil : .allocate(capacity: capacity)
+    keys = Memory.allocate(capacity)
+    values = isSet ? nil : Memory.allocate(capacity)
   }
 
   deinit {
-    keys.deallocate()
-    values?.deallocate()
+    Memory.deallocate(keys, capacity)
+    if let values { Memory.deallocate(values, capacity) }
   }
 
   var byteCount: Int { capacity * (values == nil ? 8 : 16) }
@@ -44,7 +46,7 @@ final class MemberLog {
 
   func clear() {
     // A burst's memory should not stay for ever.
-    if capacity > 1 << 16, count < capacity / 16 { resize(to: 1 << 12, keeping: 0) }
+    if capacity > 1 << 16, count < capacity / 16 { resize(to: 1 << 12) }
     count = 0
     compactCount = 0
   }
@@ -99,20 +101,12 @@ final class MemberLog {
     compact()
     // At least half is free afterwards, or sorting would cost more than adding.
     guard count > capacity / 2 else { return }
-    resize(to: capacity * 2, keeping: count)
+    resize(to: capacity * 2)
   }
 
-  private func resize(to size: Int, keeping count: Int) {
-    let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: size)
-    moved.update(from: keys, count: count)
-    keys.deallocate()
-    keys = moved
-    if let old = values {
-      let moved = UnsafeMutablePointer<Int64>.allocate(capacity: size)
-      moved.update(from: old, count: count)
-      old.deallocate()
-      values = moved
-    }
+  private func resize(to size: Int) {
+    Memory.resize(&keys, from: capacity, to: size)
+    if values != nil { Memory.resize(&values!, from: capacity, to: size) }
     capacity = size
   }
 }

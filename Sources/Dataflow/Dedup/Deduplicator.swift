@@ -16,7 +16,8 @@ final class Deduplicator {
   private let maximumCount: Int
 
   private let newest: IdentifierSet
-  private var uncommitted: [Identifier] = []
+  /// Entries of the set that the store has.
+  private var committedCount = 0
   private var nextBlock: UInt64
   private var firstBlock: UInt64
 
@@ -30,7 +31,7 @@ final class Deduplicator {
     self.store = store
     self.keptHours = keptHours
     self.expires = expires
-    maximumCount = max(4_096, bytes / MemoryLayout<Identifier>.stride / 3)
+    maximumCount = max(4_096, IdentifierSet.fitting(bytes: bytes * 3 / 4))
     newest = IdentifierSet()
     nextBlock = meta.nextBlock
     firstBlock = meta.firstBlock
@@ -46,7 +47,7 @@ final class Deduplicator {
 
   var meta: Meta { Meta(firstBlock: firstBlock, nextBlock: nextBlock, nextRun: nextRun) }
 
-  var byteCount: Int { newest.byteCount + runs.reduce(0) { $0 + $1.byteCount } + uncommitted.capacity * 24 }
+  var byteCount: Int { newest.byteCount + runs.reduce(0) { $0 + $1.byteCount } }
 
   /// The set is over its share, and only a commit can make a run of it.
   var isFull: Bool { newest.count > maximumCount }
@@ -74,17 +75,13 @@ final class Deduplicator {
   @inline(__always) func judge(_ key: Key128, hour: UInt32, check: UInt32) -> Verdict {
     if let known = newest.find(key) {
       if isKept(known.pointee.hour, at: hour) { return known.pointee.check == check ? .duplicate : .collision }
-      known.pointee.hour = hour
-      known.pointee.check = check
-      uncommitted.append(known.pointee)
+      newest.replace(known, with: Identifier(key: key, hour: hour, check: check))
       return .new
     }
     if !fetched.isEmpty, let known = fetched[key], isKept(known.hour, at: hour) {
       return known.check == check ? .duplicate : .collision
     }
-    let identifier = Identifier(key: key, hour: hour, check: check)
-    newest.insert(identifier)
-    uncommitted.append(identifier)
+    newest.insert(Identifier(key: key, hour: hour, check: check))
     return .new
   }
 
@@ -93,19 +90,21 @@ final class Deduplicator {
     !expires || now &- hour <= keptHours
   }
 
-  @inline(__always) func touch(_ key: Key128) -> UInt64 { newest.touch(key) }
+  /// Asks for the memory that judging the key will look at.
+  @inline(__always) func touch(_ key: Key128) { newest.prefetch(key) }
 
   /// Adds the ids since the last commit, and turns the set into a run when it is full.
   func commit(into transaction: Transaction, hour: UInt32, key: inout ByteWriter, value: inout ByteWriter)
     throws(Failure)
   {
-    if !uncommitted.isEmpty, !isFull {
+    if isFull {
+      try spill(into: transaction, hour: hour, key: &key, value: &value)
+    } else if newest.count > committedCount {
       KeyLayout.idBlock(nextBlock, into: &key)
-      uncommitted.withUnsafeBytes { transaction.put(key.bytes, $0) }
+      transaction.put(key.bytes, newest.bytes(from: committedCount))
       nextBlock += 1
     }
-    if isFull { try spill(into: transaction, hour: hour, key: &key, value: &value) }
-    uncommitted.removeAll(keepingCapacity: true)
+    committedCount = newest.count
     try dropExpiredRuns(into: transaction, hour: hour, key: &key)
   }
 
@@ -183,13 +182,14 @@ final class Deduplicator {
       for index in 0..<value.count / Identifier.byteCount {
         let identifier = value.loadUnaligned(fromByteOffset: index * Identifier.byteCount, as: Identifier.self)
         if let known = newest.find(identifier.key) {
-          known.pointee = identifier
+          newest.replace(known, with: identifier)
         } else {
           newest.insert(identifier)
         }
       }
       return true
     }
+    committedCount = newest.count
     let stored = KeyLayout.all("t")
     var described: [(UInt32, [UInt8])] = []
     try snapshot.scan(from: stored.start, to: stored.end) { key, value throws(Failure) in

@@ -8,7 +8,7 @@ struct StepTime: BitwiseCopyable {
 /// A set of step times of one user and one step, sorted by time, then by when it came.
 ///
 /// Two events of a step at the same time and with the same `by` are one: neither levels nor times between steps can tell.
-struct StepLane {
+struct StepLane: BitwiseCopyable {
   var steps: UnsafeMutablePointer<StepTime>?
   var count: Int32
   var capacity: Int32

@@ -10,7 +10,7 @@ final class UserTable {
   /// No user number yet: the user has not had an event counted.
   static let noNumber = UInt32.max
 
-  struct Slot {
+  struct Slot: BitwiseCopyable {
     var key: Key128
     var number: UInt32
     /// The batch that last used it, for eviction.
@@ -39,20 +39,20 @@ final class UserTable {
   init(layout: SessionLayout, laneCount: Int) {
     self.layout = layout
     self.laneCount = laneCount
-    slots = .allocate(capacity: capacity)
-    table = .allocate(capacity: mask + 1)
-    table.initialize(repeating: 0, count: mask + 1)
+    slots = Memory.allocate(capacity)
+    table = Memory.allocate(mask + 1, zeroed: true)
   }
 
   deinit {
     for index in 0..<count { freeLists(index) }
-    slots.deallocate()
-    table.deallocate()
+    Memory.deallocate(slots, capacity)
+    Memory.deallocate(table, mask + 1)
   }
 
   var byteCount: Int { capacity * MemoryLayout<Slot>.stride + (mask + 1) * 4 + listBytes }
 
-  @inline(__always) func touch(_ key: Key128) -> UInt32 { table[Int(truncatingIfNeeded: key.low) & mask] }
+  /// Asks for the memory that finding the key will look at.
+  @inline(__always) func touch(_ key: Key128) { Memory.prefetch(table + (Int(truncatingIfNeeded: key.low) & mask)) }
 
   /// The slot of the key, or -1.
   @inline(__always) func find(_ key: Key128) -> Int32 {
@@ -91,16 +91,13 @@ final class UserTable {
       }
     }
     count = kept
-    capacity = 1 << 10
-    while capacity < count { capacity *= 2 }
-    let smaller = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
-    smaller.update(from: slots, count: count)
-    slots.deallocate()
-    slots = smaller
+    var smaller = 1 << 10
+    while smaller < count { smaller *= 2 }
+    Memory.resize(&slots, from: capacity, to: smaller)
+    capacity = smaller
+    Memory.deallocate(table, mask + 1)
     mask = capacity * 2 - 1
-    table.deallocate()
-    table = .allocate(capacity: mask + 1)
-    table.initialize(repeating: 0, count: mask + 1)
+    table = Memory.allocate(mask + 1, zeroed: true)
     for index in 0..<count { place(index) }
   }
 
@@ -166,18 +163,14 @@ final class UserTable {
   }
 
   private func grow() {
-    let larger = UnsafeMutablePointer<Slot>.allocate(capacity: capacity * 2)
-    larger.update(from: slots, count: count)
-    slots.deallocate()
-    slots = larger
+    Memory.resize(&slots, from: capacity, to: capacity * 2)
     capacity *= 2
   }
 
   private func growTable() {
-    table.deallocate()
+    Memory.deallocate(table, mask + 1)
     mask = mask * 2 + 1
-    table = .allocate(capacity: mask + 1)
-    table.initialize(repeating: 0, count: mask + 1)
+    table = Memory.allocate(mask + 1, zeroed: true)
     for slot in 0..<count { place(slot) }
   }
 }

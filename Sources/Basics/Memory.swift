@@ -1,0 +1,57 @@
+import CMemory
+import Glibc
+
+/// Memory of a column or a table that grows: plain values, no initialization, no destruction.
+///
+/// Large ones are mapped by themselves. Growing then moves page tables, not bytes; pages are touched when they are used, not
+/// when they are set aside; fresh ones are zero without anybody clearing them; and huge pages spare the misses of random
+/// access. malloc would copy, and fault every page in again at each doubling.
+public enum Memory {
+  private static let mappedBytes = 1 << 20
+  private static let hugeBytes = 4 << 20
+
+  /// Uninitialized, except that `zeroed` memory is 0.
+  public static func allocate<T: BitwiseCopyable>(_ capacity: Int, of type: T.Type = T.self, zeroed: Bool = false)
+    -> UnsafeMutablePointer<T>
+  {
+    let bytes = max(capacity, 1) * MemoryLayout<T>.stride
+    let memory: UnsafeMutableRawPointer? =
+      if bytes >= mappedBytes { map(bytes) } else if zeroed { calloc(bytes, 1) } else { malloc(bytes) }
+    guard let memory else { fatalError("no memory for \(bytes) bytes") }
+    return memory.bindMemory(to: T.self, capacity: capacity)
+  }
+
+  /// Keeps what both sizes hold. `capacity` is what `memory` was last given.
+  public static func resize<T: BitwiseCopyable>(
+    _ memory: inout UnsafeMutablePointer<T>, from capacity: Int, to larger: Int
+  ) {
+    let old = max(capacity, 1) * MemoryLayout<T>.stride
+    let new = max(larger, 1) * MemoryLayout<T>.stride
+    if old >= mappedBytes, new >= mappedBytes {
+      guard let moved = memory_remap(memory, old, new) else { fatalError("no memory for \(new) bytes") }
+      if new >= hugeBytes { madvise(moved, new, MADV_HUGEPAGE) }
+      memory = moved.bindMemory(to: T.self, capacity: larger)
+      return
+    }
+    let moved = allocate(larger, of: T.self)
+    moved.update(from: memory, count: min(capacity, larger))
+    deallocate(memory, capacity)
+    memory = moved
+  }
+
+  public static func deallocate<T: BitwiseCopyable>(_ memory: UnsafeMutablePointer<T>, _ capacity: Int) {
+    let bytes = max(capacity, 1) * MemoryLayout<T>.stride
+    if bytes >= mappedBytes { munmap(memory, bytes) } else { free(memory) }
+  }
+
+  /// Asks for the cache line of an address and does not wait for it, so that those of a batch come side by side.
+  @inline(__always) public static func prefetch<T>(_ address: UnsafePointer<T>) { memory_prefetch(address) }
+
+  private static func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      memory != MAP_FAILED
+    else { return nil }
+    if bytes >= hugeBytes { madvise(memory, bytes, MADV_HUGEPAGE) }
+    return memory
+  }
+}
