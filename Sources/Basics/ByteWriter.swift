@@ -5,7 +5,8 @@
 public struct ByteWriter: ~Copyable {
   @usableFromInline var base: UnsafeMutablePointer<UInt8>
   @usableFromInline var capacity: Int
-  public private(set) var count: Int = 0
+  @usableFromInline var used = 0
+  @inlinable public var count: Int { used }
 
   public init(capacity: Int = 256) {
     self.capacity = max(capacity, 16)
@@ -14,17 +15,17 @@ public struct ByteWriter: ~Copyable {
 
   deinit { base.deallocate() }
 
-  public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+  @inlinable public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
-  public mutating func clear() { count = 0 }
+  public mutating func clear() { used = 0 }
 
   /// Forgets everything after `count` bytes.
   public mutating func truncate(to count: Int) {
     precondition(count <= self.count, "truncate to \(count) of \(self.count)")
-    self.count = count
+    used = count
   }
 
-  @inline(never) mutating func grow(to needed: Int) {
+  @usableFromInline @inline(never) mutating func grow(to needed: Int) {
     let larger = max(needed, capacity * 2)
     let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
     moved.update(from: base, count: count)
@@ -33,29 +34,29 @@ public struct ByteWriter: ~Copyable {
     capacity = larger
   }
 
-  @inline(__always) mutating func reserve(_ extra: Int) {
+  @inlinable @inline(__always) mutating func reserve(_ extra: Int) {
     if count + extra > capacity { grow(to: count + extra) }
   }
 
-  public mutating func byte(_ value: UInt8) {
+  @inlinable public mutating func byte(_ value: UInt8) {
     reserve(1)
     base[count] = value
-    count += 1
+    used += 1
   }
 
-  public mutating func varint(_ value: UInt64) {
+  @inlinable public mutating func varint(_ value: UInt64) {
     reserve(10)
     var rest = value
     while rest >= 0x80 {
       base[count] = UInt8(truncatingIfNeeded: rest) | 0x80
-      count += 1
+      used += 1
       rest >>= 7
     }
     base[count] = UInt8(truncatingIfNeeded: rest)
-    count += 1
+    used += 1
   }
 
-  public mutating func zigzag(_ value: Int64) {
+  @inlinable public mutating func zigzag(_ value: Int64) {
     varint(UInt64(bitPattern: (value << 1) ^ (value >> 63)))
   }
 
@@ -65,36 +66,36 @@ public struct ByteWriter: ~Copyable {
     var rest = UInt128(bitPattern: (value << 1) ^ (value >> 127))
     while rest >= 0x80 {
       base[count] = UInt8(truncatingIfNeeded: rest) | 0x80
-      count += 1
+      used += 1
       rest >>= 7
     }
     base[count] = UInt8(truncatingIfNeeded: rest)
-    count += 1
+    used += 1
   }
 
-  public mutating func fixed32(_ value: UInt32) { fixed(value.littleEndian) }
-  public mutating func fixed64(_ value: UInt64) { fixed(value.littleEndian) }
+  @inlinable public mutating func fixed32(_ value: UInt32) { fixed(value.littleEndian) }
+  @inlinable public mutating func fixed64(_ value: UInt64) { fixed(value.littleEndian) }
   public mutating func bigEndian32(_ value: UInt32) { fixed(value.bigEndian) }
   public mutating func bigEndian64(_ value: UInt64) { fixed(value.bigEndian) }
 
   /// A signed number whose bytewise order is its numeric order.
   public mutating func ordered64(_ value: Int64) { bigEndian64(UInt64(bitPattern: value) ^ (1 << 63)) }
 
-  private mutating func fixed<T: FixedWidthInteger>(_ value: T) {
+  @inlinable mutating func fixed<T: FixedWidthInteger>(_ value: T) {
     reserve(MemoryLayout<T>.size)
     UnsafeMutableRawPointer(base + count).storeBytes(of: value, as: T.self)
-    count += MemoryLayout<T>.size
+    used += MemoryLayout<T>.size
   }
 
-  public mutating func raw(_ bytes: UnsafeRawBufferPointer) {
+  @inlinable public mutating func raw(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0 else { return }
     reserve(bytes.count)
     UnsafeMutableRawPointer(base + count).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-    count += bytes.count
+    used += bytes.count
   }
 
   /// A length as varint, then the bytes.
-  public mutating func text(_ bytes: UnsafeRawBufferPointer) {
+  @inlinable public mutating func text(_ bytes: UnsafeRawBufferPointer) {
     varint(UInt64(bytes.count))
     raw(bytes)
   }

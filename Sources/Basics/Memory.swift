@@ -45,7 +45,7 @@ public enum Memory {
   }
 
   /// Asks for the cache line of an address and does not wait for it, so that those of a batch come side by side.
-  @inline(__always) public static func prefetch<T>(_ address: UnsafePointer<T>) { memory_prefetch(address) }
+  @inlinable @inline(__always) public static func prefetch(_ address: UnsafeRawPointer) { memory_prefetch(address) }
 
   private static func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),

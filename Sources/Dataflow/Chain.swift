@@ -47,6 +47,7 @@ public final class Chain {
       store: store, keptHours: Identifier.keptHours(horizonMilliseconds: horizon), expires: hasStamps, bytes: bytes / 2,
       meta: meta.identifiers)
     memory = CodedMemory(plan: plan, clock: clock)
+    memory.users.isComplete = meta.nextUser == 0
   }
 
   /// M, the newest append stamp; nil before the first record and in logs without stamps.
@@ -78,12 +79,8 @@ public final class Chain {
     judge(batch, stamps)
     guard scratch.selectedCount > 0 else { return }
     for column in plan.projection.columns.indices where plan.projection.columns[column].kind == .text {
-      let texts = batch.texts(column)
-      let codes = scratch.texts[column]
-      for index in 0..<scratch.selectedCount {
-        let row = Int(scratch.selection[index])
-        codes[row] = memory.dictionary.intern(texts[row])
-      }
+      memory.dictionary.intern(
+        batch.texts(column), scratch.selection, count: scratch.selectedCount, into: scratch.texts[column])
     }
     memory.apply(
       Rows(

@@ -51,15 +51,17 @@ final class CodedMemory {
     _ keys: UnsafePointer<Key128>, _ scratch: inout BatchScratch, from store: Store, batch: UInt32
   ) throws(Failure) {
     for index in 0..<scratch.candidateCount { users.touch(keys[Int(scratch.candidates[index])]) }
+    for index in 0..<scratch.candidateCount { users.touchSlot(keys[Int(scratch.candidates[index])]) }
     lookups.clear()
     for index in 0..<scratch.candidateCount {
       let row = Int(scratch.candidates[index])
       var slot = users.find(keys[row])
       if slot < 0 {
         slot = users.add(keys[row])
-        lookups.add(keys[row], slot)
+        if !users.isComplete { lookups.add(keys[row], slot) }
       }
       users.slots[Int(slot)].touched = batch
+      if let sessions = users.slots[Int(slot)].sessions { Memory.prefetch(sessions) }
       scratch.slots[row] = slot
     }
     try lookups.read(from: store) { slot, bytes throws(Failure) in

@@ -58,6 +58,17 @@ public final class TextDictionary {
     return intern(text.start, Int(text.length), text.hash)
   }
 
+  /// The codes of a column, row by row of the selection.
+  func intern(
+    _ texts: UnsafePointer<TextRef>, _ selection: UnsafePointer<Int32>, count: Int,
+    into codes: UnsafeMutablePointer<UInt32>
+  ) {
+    for index in 0..<count {
+      let row = Int(selection[index])
+      codes[row] = intern(texts[row])
+    }
+  }
+
   public func intern(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     guard bytes.count > 0 else { return 0 }
     let start = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)

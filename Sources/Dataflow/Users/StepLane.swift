@@ -26,8 +26,8 @@ struct StepLane: BitwiseCopyable {
     return low
   }
 
-  /// False when it was there already. `grown` is told how many bytes were allocated.
-  mutating func insert(_ step: StepTime, grown: inout Int) -> Bool {
+  /// False when it was there already.
+  mutating func insert(_ step: StepTime, _ pool: ListPool) -> Bool {
     var index = firstIndex(atOrAfter: step.time)
     while index < Int(count), steps![index].time == step.time {
       if steps![index].by == step.by { return false }
@@ -35,19 +35,26 @@ struct StepLane: BitwiseCopyable {
     }
     if count == capacity {
       let larger = max(2, Int(capacity) * 2)
-      let moved = UnsafeMutablePointer<StepTime>.allocate(capacity: larger)
-      if let steps {
-        moved.update(from: steps, count: Int(count))
-        steps.deallocate()
-      }
-      grown += (larger - Int(capacity)) * MemoryLayout<StepTime>.stride
-      steps = moved
+      let stride = MemoryLayout<StepTime>.stride
+      let moved = pool.grow(
+        steps.map { UnsafeMutableRawPointer($0) }, from: Int(capacity) * stride, to: larger * stride,
+        keeping: Int(count) * stride)
+      steps = moved.bindMemory(to: StepTime.self, capacity: larger)
       capacity = Int32(larger)
     }
     if index < Int(count) { (steps! + index + 1).update(from: steps! + index, count: Int(count) - index) }
     steps![index] = step
     count += 1
     return true
+  }
+
+  /// Copies the steps; the old ones go with their pool.
+  mutating func move(to pool: ListPool) {
+    guard let old = steps else { return }
+    let stride = MemoryLayout<StepTime>.stride
+    let moved = pool.allocate(Int(capacity) * stride)
+    moved.copyMemory(from: old, byteCount: Int(count) * stride)
+    steps = moved.bindMemory(to: StepTime.self, capacity: Int(capacity))
   }
 
   /// Forgets steps before `time`.

@@ -86,7 +86,7 @@ enum UserRecord {
       for _ in 0..<(try reader.count(limit: bytes.count)) {
         time &+= try reader.zigzag()
         let by = texts[try reader.count(limit: textCount)]
-        _ = users.lane(slot, lane).pointee.insert(StepTime(time: time, by: by), grown: &users.listBytes)
+        _ = users.lane(slot, lane).pointee.insert(StepTime(time: time, by: by), users.pool)
       }
     }
     guard reader.isAtEnd else { throw .corrupt("user record: \(reader.remaining) bytes too many") }

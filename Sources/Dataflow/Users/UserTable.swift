@@ -31,10 +31,13 @@ final class UserTable {
   private var table: UnsafeMutablePointer<UInt32>
   private var mask = (1 << 11) - 1
 
+  /// Every user the store knows is here, so a key that is not found is nobody's, and need not be looked up.
+  var isComplete = false
+
   let layout: SessionLayout
   let laneCount: Int
-  /// Bytes in lists, beside the slots.
-  var listBytes = 0
+  /// Where the lists are.
+  private(set) var pool = ListPool()
 
   init(layout: SessionLayout, laneCount: Int) {
     self.layout = layout
@@ -44,12 +47,17 @@ final class UserTable {
   }
 
   deinit {
-    for index in 0..<count { freeLists(index) }
     Memory.deallocate(slots, capacity)
     Memory.deallocate(table, mask + 1)
   }
 
-  var byteCount: Int { capacity * MemoryLayout<Slot>.stride + (mask + 1) * 4 + listBytes }
+  var byteCount: Int { capacity * MemoryLayout<Slot>.stride + (mask + 1) * 4 + pool.byteCount }
+
+  /// Asks for the line of the slot where the key most likely is; `touch` came before.
+  @inline(__always) func touchSlot(_ key: Key128) {
+    let found = table[Int(truncatingIfNeeded: key.low) & mask]
+    if found > 0 { Memory.prefetch(slots + (Int(found) &- 1)) }
+  }
 
   /// Asks for the memory that finding the key will look at.
   @inline(__always) func touch(_ key: Key128) { Memory.prefetch(table + (Int(truncatingIfNeeded: key.low) & mask)) }
@@ -87,10 +95,11 @@ final class UserTable {
         kept += 1
       } else {
         precondition(!slots[index].isDirty, "a user with uncommitted changes would be forgotten")
-        freeLists(index)
       }
     }
     count = kept
+    isComplete = false
+    moveLists()
     var smaller = 1 << 10
     while smaller < count { smaller *= 2 }
     Memory.resize(&slots, from: capacity, to: smaller)
@@ -101,19 +110,23 @@ final class UserTable {
     for index in 0..<count { place(index) }
   }
 
-  func freeLists(_ slot: Int) {
-    if let sessions = slots[slot].sessions {
-      listBytes -= Int(slots[slot].sessionCapacity) * layout.stride
-      sessions.deallocate()
-    }
-    if let lanes = slots[slot].lanes {
-      for lane in 0..<laneCount {
-        listBytes -= Int(lanes[lane].capacity) * MemoryLayout<StepTime>.stride
-        lanes[lane].steps?.deallocate()
+  /// Into a new pool, or what the others left would stay between them.
+  private func moveLists() {
+    let new = ListPool()
+    for index in 0..<count {
+      let user = slots + index
+      if let sessions = user.pointee.sessions {
+        let moved = new.allocate(Int(user.pointee.sessionCapacity) * layout.stride)
+        moved.copyMemory(from: sessions, byteCount: Int(user.pointee.sessionCount) * layout.stride)
+        user.pointee.sessions = moved
       }
-      listBytes -= laneCount * MemoryLayout<StepLane>.stride
-      lanes.deallocate()
+      guard let lanes = user.pointee.lanes else { continue }
+      let moved = new.allocate(laneCount * MemoryLayout<StepLane>.stride)
+      moved.copyMemory(from: lanes, byteCount: laneCount * MemoryLayout<StepLane>.stride)
+      user.pointee.lanes = moved.bindMemory(to: StepLane.self, capacity: laneCount)
+      for lane in 0..<laneCount { user.pointee.lanes![lane].move(to: new) }
     }
+    pool = new
   }
 
   /// Makes room for one session at `index` and returns where it is.
@@ -122,13 +135,8 @@ final class UserTable {
     let count = Int(user.pointee.sessionCount)
     if count == Int(user.pointee.sessionCapacity) {
       let larger = max(1, count * 2)
-      let moved = UnsafeMutableRawPointer.allocate(byteCount: larger * layout.stride, alignment: 16)
-      if let old = user.pointee.sessions {
-        moved.copyMemory(from: old, byteCount: count * layout.stride)
-        old.deallocate()
-      }
-      listBytes += (larger - count) * layout.stride
-      user.pointee.sessions = moved
+      user.pointee.sessions = pool.grow(
+        user.pointee.sessions, from: count * layout.stride, to: larger * layout.stride, keeping: count * layout.stride)
       user.pointee.sessionCapacity = Int32(larger)
     }
     let at = user.pointee.sessions! + index * layout.stride
@@ -149,9 +157,9 @@ final class UserTable {
   /// The list of a step, made when the user has none yet.
   @inline(__always) func lane(_ slot: Int, _ lane: Int) -> UnsafeMutablePointer<StepLane> {
     if let lanes = slots[slot].lanes { return lanes + lane }
-    let lanes = UnsafeMutablePointer<StepLane>.allocate(capacity: laneCount)
+    let lanes = pool.allocate(laneCount * MemoryLayout<StepLane>.stride)
+      .bindMemory(to: StepLane.self, capacity: laneCount)
     lanes.initialize(repeating: StepLane(steps: nil, count: 0, capacity: 0), count: laneCount)
-    listBytes += laneCount * MemoryLayout<StepLane>.stride
     slots[slot].lanes = lanes
     return lanes + lane
   }

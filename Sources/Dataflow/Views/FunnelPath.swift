@@ -78,9 +78,13 @@ struct FunnelPath {
     return low
   }
 
-  /// The entries of a bucket, from the last to the first; those that cannot do better than a later one are leapt over.
-  func summary(bucket: Int64, by: UInt32?) -> FunnelSummary {
-    var summary = FunnelSummary(steps: steps)
+  /// What a user's entries of a bucket, and of one value of `by` if given, come to: the best level, 0 without entries.
+  ///
+  /// `samples[k]` becomes the milliseconds from step k-1 to step k (from 0) of the last entry that reaches step k, or -1.
+  /// Entries are walked from the last to the first; those that cannot do better than a later one are leapt over.
+  func summary(bucket: Int64, by: UInt32?, samples: UnsafeMutablePointer<Int64>) -> Int {
+    samples.initialize(repeating: -1, count: steps)
+    var best = 0
     let entries = lanes[0]
     let first = entries.firstIndex(atOrAfter: bucket)
     var index = entries.firstIndex(atOrAfter: bucket + BucketClock.quarter) - 1
@@ -90,21 +94,20 @@ struct FunnelPath {
         index -= 1
         continue
       }
-      let level = follow(entry.time, &summary)
-      if level > summary.level { summary.level = level }
-      if summary.level == steps { break }
-      index = min(index - 1, lastEntry(before: arrival(entry.time, at: summary.level), at: summary.level))
+      best = max(best, follow(entry.time, samples))
+      if best == steps { break }
+      index = min(index - 1, lastEntry(before: arrival(entry.time, at: best), at: best))
     }
-    return summary
+    return best
   }
 
   /// Walks one entry; fills the samples that no later entry has filled.
-  private func follow(_ entry: Int64, _ summary: inout FunnelSummary) -> Int {
+  private func follow(_ entry: Int64, _ samples: UnsafeMutablePointer<Int64>) -> Int {
     var time = entry
     for step in 1..<steps {
       let arrival = next(step, after: time)
       if arrival == FunnelPath.never || arrival - entry > within { return step }
-      if summary.samples[step] == nil { summary.samples[step] = arrival - time }
+      if samples[step] < 0 { samples[step] = arrival - time }
       time = arrival
     }
     return steps

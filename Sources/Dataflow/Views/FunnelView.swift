@@ -22,7 +22,20 @@ final class FunnelView {
 
   private var matches: UnsafeMutablePointer<UInt8>
   private var capacity = 0
-  private var pending: [(scope: UInt32?, bucket: Int64, summary: FunnelSummary)] = []
+  /// Steps by event type's code, a bit each: codes of the declared types are given first and so are small.
+  private var stepsOfType: [UInt64] = []
+  /// What buckets said before a change; their samples lie behind each other in `samples`.
+  private var pending: [Pending] = []
+  private var samples: UnsafeMutablePointer<Int64>
+  private var sampleCapacity = 16
+  private var seenValues: [UInt32] = []
+
+  private struct Pending {
+    /// nil for all entries, or a value of `by`.
+    var scope: UInt32?
+    var bucket: Int64
+    var level: Int
+  }
 
   init(
     _ plan: FunnelPlan, table: UInt16, clock: BucketClock, users: UserTable, dictionary: TextDictionary,
@@ -43,9 +56,18 @@ final class FunnelView {
     byValue = hasBy ? CellTable(schema: plan.schema(dimensions: 1), dictionary: dictionary, sorter: sorter) : nil
     byWriter = hasBy ? CellWriter(table: table + 1, grains: grains, clock: clock, sorter: sorter) : nil
     matches = .allocate(capacity: 1)
+    samples = .allocate(capacity: sampleCapacity * steps)
+    for (step, declared) in plan.definition.steps.enumerated() {
+      let code = Int(dictionary.intern(declared.eventType))
+      while stepsOfType.count <= code { stepsOfType.append(0) }
+      stepsOfType[code] |= 1 << UInt64(step)
+    }
   }
 
-  deinit { matches.deallocate() }
+  deinit {
+    matches.deallocate()
+    samples.deallocate()
+  }
 
   var byteCount: Int { total.byteCount + (byValue?.byteCount ?? 0) }
   var usedByteCount: Int { total.usedByteCount + (byValue?.usedByteCount ?? 0) }
@@ -53,15 +75,18 @@ final class FunnelView {
   func apply(_ rows: Rows, eventType: UnsafePointer<UInt32>, slots: UnsafePointer<Int32>) {
     guard rows.selected > 0 else { return }
     reserve(rows.selected)
-    let types = plan.definition.steps.map { dictionary.intern($0.eventType) }
     for step in 0..<steps {
       if let filter = plan.filters[step] { filter.evaluate(rows, dictionary, into: matches + step * capacity) }
     }
     let by = plan.by.map { rows.texts[$0] }
     for index in 0..<rows.selected {
       let row = Int(rows.selection[index])
-      let type = eventType[row]
-      for step in 0..<steps where types[step] == type {
+      let type = Int(eventType[row])
+      guard type < stepsOfType.count else { continue }
+      var left = stepsOfType[type]
+      while left != 0 {
+        let step = left.trailingZeroBitCount
+        left &= left - 1
         if plan.filters[step] != nil, matches[step * capacity + index] != 1 { continue }
         insert(Int(slots[row]), step, rows.time[row], step == 0 ? (by?[row] ?? 0) : 0)
       }
@@ -92,7 +117,7 @@ final class FunnelView {
     if step == 0 {
       // An entry that reaches nothing further changes no time between steps.
       if path.level(of: time) == 1 {
-        if lanes.pointee.insert(StepTime(time: time, by: by), grown: &users.listBytes) {
+        if lanes.pointee.insert(StepTime(time: time, by: by), users.pool) {
           reach(1, user, Timestamp.floor(time, to: BucketClock.quarter), by)
         }
         return
@@ -102,17 +127,18 @@ final class FunnelView {
       return
     }
     guard let range = path.entriesChanged(by: step, at: time) else {
-      _ = (lanes + step).pointee.insert(StepTime(time: time, by: 0), grown: &users.listBytes)
+      _ = (lanes + step).pointee.insert(StepTime(time: time, by: 0), users.pool)
       return
     }
     change(lanes, step, StepTime(time: time, by: 0), user, path) { visit in
-      var last: (bucket: Int64, by: [UInt32])?
+      var last: Int64?
       for index in range {
         let entry = lanes.pointee.steps![index]
         let bucket = Timestamp.floor(entry.time, to: BucketClock.quarter)
-        if last == nil || last!.bucket != bucket { last = (bucket, []) }
-        if last!.by.contains(entry.by) { continue }
-        last!.by.append(entry.by)
+        if last != bucket { seenValues.removeAll(keepingCapacity: true) }
+        last = bucket
+        if seenValues.contains(entry.by) { continue }
+        seenValues.append(entry.by)
         visit(bucket, entry.by)
       }
     }
@@ -124,27 +150,44 @@ final class FunnelView {
     _ touched: (_ visit: (_ bucket: Int64, _ by: UInt32) -> Void) -> Void
   ) {
     pending.removeAll(keepingCapacity: true)
-    let hasBy = byValue != nil
+    var last: Int64?
     touched { bucket, by in
-      if pending.last(where: { $0.scope == nil })?.bucket != bucket {
-        pending.append((nil, bucket, path.summary(bucket: bucket, by: nil)))
-      }
-      if hasBy { pending.append((by, bucket, path.summary(bucket: bucket, by: by))) }
+      if last != bucket { remember(path, bucket, nil) }
+      last = bucket
+      if byValue != nil { remember(path, bucket, by) }
     }
-    guard (lanes + step).pointee.insert(added, grown: &users.listBytes) else { return }
-    for (scope, bucket, was) in pending {
-      let now = path.summary(bucket: bucket, by: scope)
-      if now == was { continue }
-      var code = scope ?? 0
-      let table = scope == nil ? total : byValue!
-      let cell = table.cell(bucket: bucket, key: &code)
-      for level in 0..<now.level { table.columns[level].members!.insert(cell: cell, member: user) }
-      for step in 1..<steps where was.samples[step] != now.samples[step] {
-        let histogram = table.columns[steps + step - 1].members!
-        if let old = was.samples[step] { histogram.add(cell: cell, member: Histogram.bucket(Int128(old)), -1) }
-        if let new = now.samples[step] { histogram.add(cell: cell, member: Histogram.bucket(Int128(new)), 1) }
+    guard (lanes + step).pointee.insert(added, users.pool) else { return }
+    withUnsafeTemporaryAllocation(of: Int64.self, capacity: steps) { now in
+      for (index, was) in pending.enumerated() {
+        let level = path.summary(bucket: was.bucket, by: was.scope, samples: now.baseAddress!)
+        let old = samples + index * steps
+        var code = was.scope ?? 0
+        let table = was.scope == nil ? total : byValue!
+        let cell = table.cell(bucket: was.bucket, key: &code)
+        // Whoever was at a level is in its set already.
+        for level in was.level..<max(level, was.level) {
+          table.columns[level].members!.insert(cell: cell, member: user)
+        }
+        for step in 1..<steps where old[step] != now[step] {
+          let histogram = table.columns[steps + step - 1].members!
+          if old[step] >= 0 { histogram.add(cell: cell, member: Histogram.bucket(Int128(old[step])), -1) }
+          if now[step] >= 0 { histogram.add(cell: cell, member: Histogram.bucket(Int128(now[step])), 1) }
+        }
       }
     }
+  }
+
+  /// Keeps what a bucket says now.
+  private func remember(_ path: FunnelPath, _ bucket: Int64, _ scope: UInt32?) {
+    if pending.count == sampleCapacity {
+      let larger = UnsafeMutablePointer<Int64>.allocate(capacity: sampleCapacity * 2 * steps)
+      larger.update(from: samples, count: sampleCapacity * steps)
+      samples.deallocate()
+      samples = larger
+      sampleCapacity *= 2
+    }
+    let level = path.summary(bucket: bucket, by: scope, samples: samples + pending.count * steps)
+    pending.append(Pending(scope: scope, bucket: bucket, level: level))
   }
 
   private func reach(_ level: Int, _ user: UInt32, _ bucket: Int64, _ by: UInt32) {
@@ -162,18 +205,5 @@ final class FunnelView {
     capacity = max(rows, capacity * 2, 1_024)
     matches.deallocate()
     matches = .allocate(capacity: capacity * steps)
-  }
-}
-
-/// What one user's entries of one bucket (and one value of `by`, or all) come to.
-struct FunnelSummary: Equatable {
-  /// The best level: 0 without entries.
-  var level: Int
-  /// Milliseconds from step k-1 to step k (from 0) of the last entry that reaches step k.
-  var samples: [Int64?]
-
-  init(steps: Int) {
-    level = 0
-    samples = Array(repeating: nil, count: steps)
   }
 }
