@@ -62,6 +62,7 @@ final class CodedMemory {
       }
       users.slots[Int(slot)].touched = batch
       if let sessions = users.slots[Int(slot)].sessions { Memory.prefetch(sessions) }
+      if let lanes = users.slots[Int(slot)].lanes { Memory.prefetch(lanes) }
       scratch.slots[row] = slot
     }
     try lookups.read(from: store) { slot, bytes throws(Failure) in

@@ -13,5 +13,5 @@ public struct CommitPolicy: Sendable {
   /// Fresh numbers: what a dashboard sees is at most about a second old.
   public static let live = CommitPolicy(everyMilliseconds: 1_000, everyBytes: 256 << 20)
   /// Rare commits: cells touched many times are written once.
-  public static let replay = CommitPolicy(everyMilliseconds: 5_000, everyBytes: 1 << 30)
+  public static let replay = CommitPolicy(everyMilliseconds: 5_000, everyBytes: 512 << 20)
 }

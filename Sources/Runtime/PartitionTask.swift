@@ -35,7 +35,7 @@ public final class PartitionTask {
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
     /// A batch has at most this many bytes and records. Results do not depend on it.
-    public var batchBytes = 4 << 20
+    public var batchBytes = 1 << 20
     public var batchRecords = 16_384
     public var checksPlacement = true
 
