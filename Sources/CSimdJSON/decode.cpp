@@ -1,5 +1,3 @@
-#include <cstdlib>
-
 #include "decoder.h"
 
 using namespace millrace;
@@ -22,21 +20,18 @@ constexpr uint32_t allowedKinds(unsigned field) {
   return field >= device ? nothing | bit(Kind::object) : nothing | anyText;
 }
 
+bool isTooLarge(const DecoderRange &range) { return range.length > maximumLength || range.fullLength > maximumLength; }
 bool isText(const Slot &slot) { return bit(slot.kind) & anyText; }
 /// Missing, null and "" are one value.
 bool isMissing(const Slot &slot) { return (bit(slot.kind) & nothing) || (isText(slot) && slot.length == 0); }
 
 }  // namespace
 
-Decoder::Decoder() noexcept : identityBytes(4 + maximumLength + 128) {
+Decoder::Decoder() noexcept {
   root.slot = slotCount++;
   // The slot of a field is its number: these ten come first.
   for (uint8_t i = 0; i < 10; ++i) root.add(fieldNames[i], slotCount)->field = uint8_t(i + 1);
   walk.slots.resize(slotCount);
-  // Of simdjson only the first stage is used; it needs no document of its own, hence not dom::parser.
-  const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
-      maximumLength, maximumDepth, parser);
-  if (error) abort();
 }
 
 void Decoder::addColumn(
@@ -53,10 +48,12 @@ void Decoder::addColumn(
 void Decoder::decode(const uint8_t *bytes, const DecoderRange *ranges, size_t count, const DecoderColumns &out) noexcept {
   arena.clear();
   for (size_t i = 0; i < columns.size(); ++i) out.unusable[i] = 0;
-  for (size_t row = 0; row < count; ++row) {
+  for (size_t row = 0, outlined = 0; row < count; ++row) {
+    if (row == outlined) outlined = readOutlines(bytes, ranges, row, count);
     Field detail = noField;
     int64_t time = 0;
-    Rejection rejection = readDocument(bytes, ranges[row]);
+    record = Slot{bytes + ranges[row].offset, ranges[row].length, Kind::text};
+    Rejection rejection = readDocument(outlines[row % outlinesAhead], bytes, ranges[row]);
     const bool isDocument = rejection == usable;
     if (isDocument) {
       readTexts();
@@ -74,19 +71,24 @@ void Decoder::decode(const uint8_t *bytes, const DecoderRange *ranges, size_t co
       writeMissing(row, out);
     }
   }
+  identities.finish();
+}
+
+/// Some records at a time: outlines are written in large pieces and read in small ones, which has to wait while the
+/// former have not left the processor.
+size_t Decoder::readOutlines(const uint8_t *bytes, const DecoderRange *ranges, size_t row, size_t count) {
+  outliner.clear();
+  for (size_t i = 0; i < outlinesAhead && row < count && outliner.hasRoom(); ++i, ++row) {
+    if (!isTooLarge(ranges[row])) outlines[row % outlinesAhead] = outliner.read(bytes + ranges[row].offset, ranges[row].length);
+  }
+  return row;
 }
 
 /// Everything up to and including the grammar.
-Rejection Decoder::readDocument(const uint8_t *bytes, const DecoderRange &range) {
-  if (range.length > maximumLength || range.fullLength > maximumLength) return tooLarge;
-  const uint8_t *const record = bytes + range.offset;
-  if (parser->stage1(record, range.length, simdjson::stage1_mode::regular)) {
-    // Which error the first stage reports first depends on the processor; this does not.
-    const bool isUTF8 = simdjson::validate_utf8(reinterpret_cast<const char *>(record), range.length);
-    return isUTF8 ? invalidJSON : invalidUTF8;
-  }
-  parser->structural_indexes[parser->n_structural_indexes] = range.length;
-  return walk.run(record, range.length, parser->structural_indexes.get(), parser->n_structural_indexes, root);
+Rejection Decoder::readDocument(const Outline &outline, const uint8_t *bytes, const DecoderRange &range) {
+  if (isTooLarge(range)) return tooLarge;
+  if (!outline.isUTF8) return invalidUTF8;
+  return outline.stringsAreWhole ? walk.run(bytes + range.offset, range.length, outline, root) : invalidJSON;
 }
 
 /// Removes the escapes of every text that was kept.
@@ -126,8 +128,14 @@ Rejection Decoder::readEnvelope(Field &detail, int64_t &time) {
   return reject(invalidTimestamp, timestamp);
 }
 
+/// Whether eight bytes of the record stand before the text; before one in the arena there may be none.
+bool Decoder::isPreceded(const Slot &slot) const {
+  return uintptr_t(slot.start) - uintptr_t(record.start) - 8 < record.length;
+}
+
 DecoderText Decoder::text(const Slot &slot) {
-  return slot.length ? DecoderText{slot.start, slot.length, hash32(slot.start, slot.length)} : missingText;
+  return slot.length ? DecoderText{slot.start, slot.length, hash32(slot.start, slot.length, 0, isPreceded(slot))}
+                     : missingText;
 }
 
 void Decoder::writeIdentity(size_t row, const DecoderColumns &out) {
@@ -136,14 +144,10 @@ void Decoder::writeIdentity(size_t row, const DecoderColumns &out) {
   out.eventID[row] = text(id);
   out.eventType[row] = text(type);
   out.user[row] = text(who);
-  uint8_t *const bytes = identityBytes.data();
-  memcpy(bytes, &who.length, 4);
-  memcpy(bytes + 4, who.start, who.length);
-  memcpy(bytes + 4 + who.length, id.start, id.length);
-  out.userKey[row] = identity(who.start, who.length);
-  out.eventKey[row] = identity(bytes, 4 + who.length + id.length);
+  identities.add(who.start, who.length, id.start, id.length, out.userKey[row], out.eventKey[row]);
   // The time is mixed before it meets the bytes of the type, or a bit of the one could undo a bit of the other.
-  out.check[row] = hash32(type.start, type.length, fold(uint64_t(out.time[row]) ^ 0x2545f4914f6cdd1d, 0x9e3779b97f4a7c15));
+  out.check[row] = hash32(
+      type.start, type.length, fold(uint64_t(out.time[row]) ^ 0x2545f4914f6cdd1d, 0x9e3779b97f4a7c15), isPreceded(type));
   out.partitionHash[row] = murmur2(who.start, who.length) & 0x7fffffff;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-#include <simdjson.h>
-
 #include "hashes.h"
+#include "identities.h"
+#include "outline.h"
 #include "times.h"
 #include "walk.h"
 
@@ -71,15 +71,21 @@ struct Decoder {
   millrace::Node root;
   size_t slotCount = 0;
   std::vector<millrace::Column> columns;
+  static constexpr size_t outlinesAhead = 16;
+  millrace::Outliner outliner;
+  millrace::Outline outlines[outlinesAhead];
   millrace::Walk walk;
+  /// The record in hand.
+  millrace::Slot record;
   millrace::Arena arena;
-  std::vector<uint8_t> identityBytes;
-  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
+  millrace::Identities identities;
 
   millrace::Slot &field(millrace::Field field) { return walk.slots[field]; }
-  millrace::Rejection readDocument(const uint8_t *bytes, const DecoderRange &range);
+  size_t readOutlines(const uint8_t *bytes, const DecoderRange *ranges, size_t row, size_t count);
+  millrace::Rejection readDocument(const millrace::Outline &outline, const uint8_t *bytes, const DecoderRange &range);
   void readTexts();
   millrace::Rejection readEnvelope(millrace::Field &detail, int64_t &time);
+  bool isPreceded(const millrace::Slot &slot) const;
   DecoderText text(const millrace::Slot &slot);
   void writeIdentity(size_t row, const DecoderColumns &out);
   void writeColumns(size_t row, const DecoderColumns &out);

@@ -15,15 +15,22 @@ struct Node;
 struct NameEntry {
   /// The first and the last eight bytes; of a shorter name all bytes, twice.
   uint64_t first = 0, last = 0;
-  size_t length = 0;
+  /// No name is as long as that of an empty entry.
+  size_t length = ~size_t(0);
   Node *node = nullptr;
+
+  bool equals(const NameEntry &other) const {
+    return !((first ^ other.first) | (last ^ other.last) | (length ^ other.length));
+  }
 };
 
 /// `available` bytes may be read at `p`. Whatever the length, the usual case takes no branch: the lengths of names
 /// follow no pattern a processor could predict.
-inline NameEntry makeNameEntry(const uint8_t *p, size_t length, size_t available) {
-  if (available < 8) return NameEntry{loadTail(p, length), loadTail(p, length), length, nullptr};
-  const uint64_t mask = ~uint64_t(0) >> (length < 8 ? 64 - 8 * length : 0) & -uint64_t(length != 0);
+[[gnu::always_inline]] inline NameEntry makeNameEntry(const uint8_t *p, size_t length, size_t available) {
+  static constexpr uint64_t masks[9] = {
+      0, 0xff, 0xffff, 0xff'ffff, 0xffff'ffff, 0xff'ffff'ffff, 0xffff'ffff'ffff, 0xff'ffff'ffff'ffff, ~uint64_t(0)};
+  if (__builtin_expect(available < 8, 0)) return NameEntry{loadTail(p, length), loadTail(p, length), length, nullptr};
+  const uint64_t mask = masks[length < 8 ? length : 8];
   const size_t lastAt = length < 8 ? 0 : length - 8;
   return NameEntry{load8(p) & mask, load8(p + lastAt) & mask, length, nullptr};
 }
@@ -38,15 +45,10 @@ struct Node {
 
   /// The child of that name, or null. `available` bytes may be read at `p`.
   [[gnu::always_inline]] inline const Node *find(const uint8_t *p, size_t length, size_t available) const {
-    if (!(filter >> filterBit(p, length) & 1)) return nullptr;
     const NameEntry wanted = makeNameEntry(p, length, available);
-    const NameEntry *const entries = table.data();
-    for (size_t i = home(wanted);; i = (i + 1) & mask) {
-      const NameEntry &entry = entries[i];
-      if (!entry.node) return nullptr;
-      if (entry.first != wanted.first || entry.last != wanted.last || entry.length != length) continue;
-      if (length <= 16 || memcmp(entry.node->name.data(), p, length) == 0) return entry.node;
-    }
+    const NameEntry &entry = table[home(wanted, factor, shift)];
+    if (!entry.equals(wanted)) return nullptr;
+    return __builtin_expect(length <= 16, 1) ? entry.node : entry.node->amongTwins(p);
   }
 
   /// The child of that name, added with the next slot when it is new.
@@ -64,35 +66,59 @@ struct Node {
   }
 
  private:
-  /// Open addressing, at most a quarter full, so that a name nobody asked for mostly meets an empty entry.
+  /// Every entry is at home: a factor is tried until no two meet.
   std::vector<NameEntry> table;
-  size_t mask = 0;
-  /// A bit for each pair of length and last letter there is: most names nobody asked for end here.
-  uint64_t filter = 0;
+  uint64_t factor = 0;
+  unsigned shift = 63;
+  /// Another long name with the same first and last bytes.
+  Node *twin = nullptr;
 
-  static unsigned filterBit(const uint8_t *p, size_t length) {
-    return unsigned(length * 7 + (length ? p[length - 1] : 0)) & 63;
+  static size_t home(const NameEntry &entry, uint64_t factor, unsigned shift) {
+    return size_t((entry.first + entry.last * 3 + entry.length) * factor >> shift);
   }
 
-  size_t home(const NameEntry &entry) const {
-    return size_t((entry.first + entry.last * 3 + entry.length) * 0x9e3779b97f4a7c15 >> 32) & mask;
+  [[gnu::noinline]] const Node *amongTwins(const uint8_t *p) const {
+    for (const Node *node = this; node; node = node->twin) {
+      if (memcmp(node->name.data(), p, node->name.size()) == 0) return node;
+    }
+    return nullptr;
   }
 
   void rebuild() {
-    size_t size = 8;
-    while (size < children.size() * 4) size *= 2;
-    table.assign(size, NameEntry{});
-    mask = size - 1;
-    filter = 0;
+    std::vector<NameEntry> entries;
     for (const auto &child : children) {
       const size_t length = child->name.size();
       NameEntry entry = makeNameEntry(reinterpret_cast<const uint8_t *>(child->name.data()), length, length);
       entry.node = child.get();
-      filter |= uint64_t(1) << filterBit(reinterpret_cast<const uint8_t *>(child->name.data()), length);
-      size_t i = home(entry);
-      while (table[i].node) i = (i + 1) & mask;
-      table[i] = entry;
+      child->twin = nullptr;
+      for (NameEntry &other : entries) {
+        if (!entry.equals(other)) continue;
+        child->twin = other.node;
+        other.node = child.get();
+        entry.node = nullptr;
+        break;
+      }
+      if (entry.node) entries.push_back(entry);
     }
+    unsigned bits = 3;
+    while (size_t(1) << bits < entries.size() * 2) ++bits;
+    factor = 0x9e3779b97f4a7c15;
+    for (unsigned tries = 1; !place(entries, bits); ++tries) {
+      factor = factor * 0xd1342543de82ef95 + 2;
+      if (tries % 64 == 0) ++bits;
+    }
+  }
+
+  bool place(const std::vector<NameEntry> &entries, unsigned bits) {
+    shift = 64 - bits;
+    table.assign(size_t(1) << bits, NameEntry{});
+    for (const NameEntry &entry : entries) {
+      NameEntry &there = table[home(entry, factor | 1, shift)];
+      if (there.node) return false;
+      there = entry;
+    }
+    factor |= 1;
+    return true;
   }
 };
 

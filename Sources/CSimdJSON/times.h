@@ -1,4 +1,5 @@
 #pragma once
+#include "load.h"
 #include "numbers.h"
 
 // Event times: RFC 3339 text or epoch milliseconds, to milliseconds since 1970 UTC. The years are 1 to 9999.
@@ -28,15 +29,30 @@ inline int64_t twoDigits(const uint8_t *p) {
   return tens > 9 || ones > 9 ? 1'000'000 : tens * 10 + ones;
 }
 
+/// In each byte the number made of that digit and the next. `text` is eight characters of a form that has a 0 for every
+/// digit; `matches` becomes false when it has another shape.
+inline uint64_t digitPairs(const uint8_t *text, const char (&form)[9], bool &matches) {
+  const uint64_t pattern = load8(reinterpret_cast<const uint8_t *>(form));
+  uint64_t digits = 0;
+  for (int i = 0; i < 8; ++i) digits |= form[i] == '0' ? uint64_t(0xff) << (8 * i) : 0;
+  // Digits become their values, everything else that is as it should be 0.
+  const uint64_t values = load8(text) ^ pattern;
+  const uint64_t above9 = ((values & 0x7f7f7f7f7f7f7f7f) + 0x7676767676767676) | values;
+  matches = matches && !(above9 & 0x8080808080808080) && !(values & ~digits);
+  return values * 10 + (values >> 8);
+}
+
 /// False when the text is not RFC 3339, names a day or second that does not exist, or is out of range.
 inline bool readTime(const uint8_t *p, size_t length, int64_t &time) {
   const uint8_t *const end = p + length;
   if (length < 20) return false;
-  const int64_t year = twoDigits(p) * 100 + twoDigits(p + 2);
-  const int64_t month = twoDigits(p + 5), day = twoDigits(p + 8);
-  const int64_t hour = twoDigits(p + 11), minute = twoDigits(p + 14), second = twoDigits(p + 17);
-  if (p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':') return false;
-  if (p[10] != 'T' && p[10] != 't' && p[10] != ' ') return false;
+  bool matches = true;
+  // The letter between date and time, which may be one of three, stands apart.
+  const uint64_t date = digitPairs(p, "0000-00-", matches), clock = digitPairs(p + 11, "00:00:00", matches);
+  const int64_t year = int64_t(date & 0xff) * 100 + int64_t(date >> 16 & 0xff), month = int64_t(date >> 40 & 0xff);
+  const int64_t day = twoDigits(p + 8);
+  const int64_t hour = int64_t(clock & 0xff), minute = int64_t(clock >> 24 & 0xff), second = int64_t(clock >> 48 & 0xff);
+  if (!matches || (p[10] != 'T' && p[10] != 't' && p[10] != ' ')) return false;
   if (year < 1 || year > 9'999 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
   // Second 60 is refused: it has no number in milliseconds since 1970.
   if (hour > 23 || minute > 59 || second > 59) return false;

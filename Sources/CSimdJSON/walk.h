@@ -2,13 +2,14 @@
 #include "escapes.h"
 #include "names.h"
 #include "numbers.h"
+#include "outline.h"
 
 // One pass over a document: the whole grammar of RFC 8259 is checked, and the values of named nodes are kept.
 
 namespace millrace {
 
 /// The longest record, in bytes; also the deepest nesting the walk could ever meet.
-constexpr size_t maximumLength = 65'536;
+constexpr size_t maximumLength = Outliner::maximumLength;
 /// Containers inside each other, the document itself included.
 constexpr size_t maximumDepth = 64;
 
@@ -48,24 +49,25 @@ struct Walk {
 
   Walk() : isObject(maximumLength + 1), unescapedName(maximumLength) {}
 
-  /// `indexes` are the `indexCount` structural positions simdjson's first stage found: every `{}[]:,` outside strings,
-  /// every opening quote, and the first byte of everything else that follows white space, a quote or one of those. So
-  /// whatever is between a token and the next index is white space, if the token's own end is checked. One more index,
-  /// `length`, must stand behind the last.
-  Rejection run(const uint8_t *bytes, size_t length, const uint32_t *indexes, size_t indexCount, const Node &root);
+  /// A precondition: the outline is that of these bytes, and their strings are whole.
+  Rejection run(const uint8_t *bytes, size_t length, const Outline &outline, const Node &root);
 
  private:
   std::vector<uint8_t> isObject;
   std::vector<uint8_t> unescapedName;
   const Node *nodes[maximumDepth + 1];
 
-  void keep(const Node &node, const uint8_t *start, size_t length, Kind kind) {
-    Slot &slot = slots[node.slot];
-    if (slot.kind != Kind::absent) {
-      if (node.field) repeated |= 1u << node.field;
-      forget(node);
-    }
-    slot = Slot{start, uint32_t(length), kind};
+  [[gnu::always_inline]] inline void keep(const Node &node, const uint8_t *start, size_t length, Kind kind) {
+    Slot &slot = slots.data()[node.slot];
+    if (__builtin_expect(slot.kind != Kind::absent, 0)) repeat(node);
+    slot.start = start;
+    slot.length = uint32_t(length);
+    slot.kind = kind;
+  }
+
+  [[gnu::noinline]] void repeat(const Node &node) {
+    if (node.field) repeated |= 1u << node.field;
+    forget(node);
   }
 
   /// The last of repeated names wins, together with everything below it.
@@ -76,10 +78,21 @@ struct Walk {
     }
   }
 
-  /// The closing quote of the string that opens at `open` and is followed by white space up to `next`.
-  static const uint8_t *closingQuote(const uint8_t *open, const uint8_t *next) {
+  [[gnu::noinline]] const Node *findEscaped(const Node &node, const uint8_t *start, const uint8_t *close) {
+    uint8_t *const unescaped = unescapedName.data();
+    const auto length = size_t(unescape(start, close, unescaped) - unescaped);
+    return node.find(unescaped, length, length);
+  }
+
+  /// The closing quote of the string that is followed by white space up to `next`.
+  [[gnu::always_inline]] static inline const uint8_t *closingQuote(const uint8_t *next) {
     const uint8_t *p = next - 1;
-    while (p != open && *p != '"') --p;
+    if (__builtin_expect(*p != '"', 0)) p = quoteBefore(p);
+    return p;
+  }
+
+  [[gnu::noinline]] static const uint8_t *quoteBefore(const uint8_t *p) {
+    while (*p != '"') --p;
     return p;
   }
 
@@ -89,51 +102,52 @@ struct Walk {
 };
 
 inline Rejection Walk::run(
-    const uint8_t *const bytes, const size_t length, const uint32_t *next, const size_t indexCount, const Node &root) {
+    const uint8_t *const bytes, const size_t length, const Outline &outline, const Node &root) {
+  // `"a":"b",` by the first bytes of its tokens.
+  constexpr uint32_t textField = 0x2c223a22;
+  constexpr uint64_t twoTextFields = uint64_t(textField) << 32 | textField;
   const uint8_t *const end = bytes + length;
-  const uint32_t *const last = next + indexCount;
-  // Without a backslash anywhere, simdjson has already checked every string completely.
-  const bool escapes = findBackslash(bytes, end) != nullptr;
-  hasEscapes = escapes;
+  const uint16_t *const places = outline.places;
+  const uint8_t *const kinds = outline.kinds;
   // Whether each container around us is an object. Not a member: a store through uint8_t could change any of those.
   uint8_t *const objects = isObject.data();
   bool inObject = false;
   bool deep = false;
   size_t depth = 0;
+  size_t next = 0;             // the token that comes next
   const Node *node = nullptr;  // the names asked for in the object we are in
   const Node *target = &root;  // the node of the value that comes next
   const uint8_t *p;
 
+  const bool escapes = hasEscapes = outline.hasBackslash;
+  // Outside strings a backslash is an error anyway, so here it does not matter where they are.
+  if (escapes && !escapesAreValid(bytes, end)) return invalidJSON;
   for (Slot &slot : slots) slot.kind = Kind::absent;
   repeated = 0;
-  // A container ends with a closing bracket, and a closing bracket either is an error or leads to `close`. So only there
-  // can the indexes run out, and nowhere else is that looked at.
-  if (next == last) return invalidJSON;
-  if ((bytes[*next] == '{' || bytes[*next] == '[') && bytes[last[-1]] != '}' && bytes[last[-1]] != ']') return invalidJSON;
 
+  // Behind the last token `kinds` says 0. Nothing below takes that for a token, so nothing reads on after it.
 value:
-  p = bytes + *next++;
+  p = bytes + places[next];
   // Most values are texts; a switch of ten cases is a jump the processor guesses less well.
-  if (*p == '"') {
-    if (target || escapes) {
-      const uint8_t *close = closingQuote(p, bytes + *next);
-      if (close == p) return invalidJSON;
+  if (kinds[next++] == '"') {
+    if (target) {
+      const uint8_t *const close = closingQuote(bytes + places[next]);
       const bool escaped = escapes && findBackslash(p + 1, close);
-      if (escaped && !escapesAreValid(p + 1, close)) return invalidJSON;
-      if (target) keep(*target, p + 1, size_t(close - p - 1), escaped ? Kind::escapedText : Kind::text);
+      keep(*target, p + 1, size_t(close - p - 1), escaped ? Kind::escapedText : Kind::text);
     }
     goto afterValue;
   }
-  switch (*p) {
-    case '{':
-      if (target) keep(*target, p, 1, Kind::object);
-      node = target && !target->children.empty() ? target : nullptr;
-      objects[++depth] = inObject = true;
-      goto open;
+  if (kinds[next - 1] == '{') {
+    if (target) keep(*target, p, 1, Kind::object);
+    node = target && !target->children.empty() ? target : nullptr;
+    inObject = true;
+    goto open;
+  }
+  switch (kinds[next - 1]) {
     case '[':
       if (target) keep(*target, p, 1, Kind::array);
       node = nullptr;
-      objects[++depth] = inObject = false;
+      inObject = false;
       goto open;
     case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': {
       const uint8_t *close = numberEnd(p, end);
@@ -158,6 +172,7 @@ value:
   }
 
 open:
+  objects[++depth] = inObject;
   if (depth <= maximumDepth) {
     nodes[depth] = node;
   } else {
@@ -165,57 +180,71 @@ open:
     node = nullptr;
   }
   if (inObject) {
-    p = bytes + *next++;
-    if (*p == '}') goto close;
-    goto name;
+    if (kinds[next] != '}') goto name;
+    ++next;
+    goto close;
   }
   target = nullptr;
-  if (bytes[*next] != ']') goto value;
+  if (kinds[next] != ']') goto value;
   ++next;
 
 close:
   if (--depth == 0) goto done;
   node = depth <= maximumDepth ? nodes[depth] : nullptr;
   inObject = objects[depth];
-  if (next == last) return invalidJSON;
 
 afterValue:
   if (depth == 0) goto done;
-  p = bytes + *next++;
   if (inObject) {
-    if (*p == '}') goto close;
-    if (*p != ',') return invalidJSON;
-    p = bytes + *next++;
-    goto name;
+    const uint8_t kind = kinds[next++];
+    if (kind == ',') goto name;
+    if (kind == '}') goto close;
+    return invalidJSON;
   }
   target = nullptr;
-  if (*p == ',') goto value;
-  if (*p == ']') goto close;
-  return invalidJSON;
+  switch (kinds[next++]) {
+    case ',': goto value;
+    case ']': goto close;
+    default: return invalidJSON;
+  }
 
 name:
-  if (*p != '"' || bytes[*next] != ':') return invalidJSON;
-  target = nullptr;
-  if (node || escapes) {
-    const uint8_t *const close = closingQuote(p, bytes + *next);
-    const uint8_t *const start = p + 1;
-    if (close == p) return invalidJSON;
-    if (escapes && findBackslash(start, close)) {
-      if (!escapesAreValid(start, close)) return invalidJSON;
-      uint8_t *const unescaped = unescapedName.data();
-      if (node) {
-        const auto nameLength = size_t(unescape(start, close, unescaped) - unescaped);
-        target = node->find(unescaped, nameLength, nameLength);
-      }
-    } else if (node) {
-      target = node->find(start, size_t(close - start), size_t(end - start));
-    }
+  // Where nobody asks for anything, text fields need no look at all.
+  if (!node) {
+    while (load8(kinds + next) == twoTextFields) next += 8;
+    if (kinds[next] != '"' || kinds[next + 1] != ':') return invalidJSON;
+    target = nullptr;
+    next += 2;
+    goto value;
   }
-  ++next;
+  for (;;) {
+    const uint32_t four = load4(kinds + next);
+    if ((four & 0xffff) != 0x3a22) return invalidJSON;
+    p = bytes + places[next] + 1;
+    const uint8_t *close = closingQuote(bytes + places[next + 1]);
+    if (__builtin_expect(escapes && findBackslash(p, close), 0)) {
+      target = findEscaped(*node, p, close);
+    } else {
+      target = node->find(p, size_t(close - p), size_t(end - p));
+    }
+    // The usual field, without a jump for every token.
+    if ((four & 0xffffff) != (textField & 0xffffff)) break;
+    if (target) {
+      p = bytes + places[next + 2] + 1;
+      close = closingQuote(bytes + places[next + 3]);
+      const bool escaped = escapes && findBackslash(p, close);
+      keep(*target, p, size_t(close - p), escaped ? Kind::escapedText : Kind::text);
+    }
+    next += 4;
+    if (four >> 24 == ',') continue;
+    if (four >> 24 == '}') goto close;
+    return invalidJSON;
+  }
+  next += 2;
   goto value;
 
 done:
-  if (next != last) return invalidJSON;
+  if (next != outline.count) return invalidJSON;
   if (slots[root.slot].kind != Kind::object) return notAnObject;
   return deep ? tooDeep : usable;
 }
