@@ -2,17 +2,20 @@ import Basics
 import Bench
 import Foundation
 
-/// The same work in DuckDB, through its Python package.
+/// The same work in DuckDB, through its Python package: in a database file, or, which is less work, in memory only.
 struct DuckDB {
   private static let script = "scripts/compare_duckdb.py"
 
   private let program: BenchProgram
+  /// As the script is told: `file` or `memory`.
+  private let place: String
   private let python: String
   private let script: String
 
   /// - Errors: `.invalid` when there is no such Python, no duckdb in it, or no script.
   init(_ arguments: Arguments, _ program: BenchProgram) throws(Failure) {
     self.program = program
+    place = arguments.text("compare") == "duckdb-memory" ? "memory" : "file"
     let own = ".build/bench/bin/python"
     python = arguments.text("python") ?? (FileManager.default.isExecutableFile(atPath: own) ? own : "python3")
     script = try DuckDB.findScript()
@@ -50,7 +53,7 @@ struct DuckDB {
     let windows = facts.windows
     let words =
       [
-        script, answers, "\(windows.first)", "\(windows.length)", "\(windows.count)",
+        script, place, answers, "\(windows.first)", "\(windows.length)", "\(windows.count)",
       ] + facts.work.files(in: scratch.work)
     let output = scratch.path("duckdb.json")
     var usage = try ChildProcess(python, words, output: output).wait()
@@ -72,6 +75,6 @@ struct DuckDB {
     try check.compare(
       "duckdb, checkout", expected: work.expectedFunnel(in: scratch.work), answered: ["\(answers)/checkout.csv"],
       keyColumns: BenchTopology.checkoutKeys)
-    return BenchSample(usage, events: facts.read, stateBytes: 0, json: [:])
+    return BenchSample(usage, events: facts.read, stateBytes: Int64(json["state_bytes"] as? Int ?? 0), json: [:])
   }
 }

@@ -26,14 +26,14 @@ struct ReplayBench {
     if isLog { try importFiles() }
     var report = BenchReport(what: .replay, work: BenchReport.work(work, arguments))
     var check = AnswerCheck(program)
-    var (own, others) = (BenchSeries("millrace"), BenchSeries("duckdb"))
+    var (own, others) = (BenchSeries("millrace"), BenchSeries(arguments.text("compare") ?? ""))
     for number in 1...runs {
       own.samples.append(try measure(facts, &check))
       Console.note("run \(number) of \(runs): \(Console.grouped(own.samples.last!.perSecond)) events/s, answers equal")
       if let other {
         others.samples.append(try other.measure(facts, &check))
         Console.note(
-          "  duckdb: \(Console.grouped(others.samples.last!.perSecond)) events/s, answers equal")
+          "  duckdb:  \(Console.grouped(others.samples.last!.perSecond)) events/s, answers equal")
       }
     }
     report.series = [own]
