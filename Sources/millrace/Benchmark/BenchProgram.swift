@@ -45,7 +45,7 @@ struct BenchProgram {
     }
     Console.note("making \(Console.grouped(work.events)) lines and the answers expected of them")
     var words = ["bench", what.rawValue, "--prepare", "--work", scratch.work]
-    for name in ["events", "users", "days", "bytes", "partitions", "seed", "rate", "minutes", "log-level"] {
+    for name in ["events", "users", "days", "bytes", "partitions", "seed", "rate", "duration", "log-level"] {
       if let value = arguments.text(name) { words += ["--\(name)", value] }
     }
     if work.isUniform { words.append("--uniform") }

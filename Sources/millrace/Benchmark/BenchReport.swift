@@ -9,7 +9,7 @@ struct BenchReport {
   var series: [BenchSeries] = []
   /// Ratios and other figures, as decimal text.
   var figures: [(name: String, value: String)] = []
-  /// Lists of figures over time.
+  /// Bytes over time.
   var courses: [(name: String, values: [Int64])] = []
   var rowsChecked = 0
 
@@ -67,8 +67,10 @@ struct BenchReport {
     for (name, value) in work {
       Console.print("  \(name.replacing("_", with: " "))\(String(repeating: " ", count: width - name.count))  \(value)")
     }
-    Console.print("")
-    if !series.isEmpty { Console.table(BenchSeries.header, series.map(\.row), right: Set(1...6)) }
+    if !series.isEmpty {
+      Console.print("")
+      Console.table(BenchSeries.header, series.map(\.row), right: Set(1...6))
+    }
     let staged = series.filter { $0.samples.contains { !$0.stages.isEmpty } }
     if !staged.isEmpty {
       Console.print("")
@@ -83,7 +85,7 @@ struct BenchReport {
       Console.print("\(name.replacing("_", with: " "))\(String(repeating: " ", count: longest - name.count))  \(text)")
     }
     for (name, value) in figures { line(name, value) }
-    for (name, values) in courses { line(name, values.map { Console.grouped($0) }.joined(separator: "  ")) }
+    for (name, values) in courses { line(name, values.map { Console.size($0) }.joined(separator: "  ")) }
     Console.print(
       "\n\(Console.green("answers equal")): \(Console.grouped(rowsChecked)) rows read back by other processes"
         + (series.first.map { ", median of \($0.samples.count)" } ?? ""))

@@ -23,7 +23,7 @@ struct LiveBench {
     self.scratch = scratch
     program = BenchProgram(scratch)
     work = try Benchmark.work(arguments, .live)
-    if arguments.text("runs") != nil { throw .invalid("'bench live' runs once: --minutes says how long") }
+    if arguments.text("runs") != nil { throw .invalid("'bench live' runs once: --duration says how long") }
   }
 
   /// What is read of the process while it serves.
@@ -61,21 +61,23 @@ struct LiveBench {
     try serving.start()
     defer { serving.stop() }
     let node = serving.node
-    Console.note("serving \(Console.grouped(work.events)) events in \(work.span / 60_000) min on \(serving.url)")
+    Console.note(
+      "serving \(Console.grouped(work.events)) events in \(BenchSeries.seconds(work.span * 1_000_000)) s on \(serving.url)"
+    )
     let before = Reading()
     let startedAt = ChildProcess.now()
     let feeder = LiveFeeder(work, log: node.log)
     feeder.start()
     var (resident, mostBehind) = ([Int64](), Int64(0))
     let progress = Progress(now: monotonicMilliseconds())
-    while !feeder.status.isDone {
+    repeat {
       Thread.sleep(forTimeInterval: 0.5)
       resident.append(LiveBench.residentBytes)
       let fed = feeder.status.appended
       mostBehind = max(mostBehind, fed - LiveBench.committed(node))
       progress.update(
         now: monotonicMilliseconds(), done: fed, total: Int64(work.events), count: fed, noun: "events")
-    }
+    } while !feeder.status.isDone
     progress.end()
     let fed = feeder.status
     if let failure = fed.failure { throw failure }

@@ -39,7 +39,10 @@ struct ReplayBench {
     report.series = [own]
     if other != nil {
       report.series.append(others)
-      report.figures.append(("ratio", BenchReport.ratio(own.perSecond, others.perSecond)))
+      report.figures = [
+        ("ratio", BenchReport.ratio(own.perSecond, others.perSecond)),
+        ("cpu_ratio", BenchReport.ratio(others.median(\.cpuPerEvent), own.median(\.cpuPerEvent))),
+      ]
     }
     report.rowsChecked = check.rows
     return report

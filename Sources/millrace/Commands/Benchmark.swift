@@ -11,7 +11,7 @@ enum Benchmark {
     summary: "Measure speed on made-up events, from process start to exit, with every answer checked.",
     options: [
       .value("source", "files|log", "replay: keyed NDJSON files (default), or the embedded log made from them"),
-      .value("events", "N", "lines (default 1000000; dedup: 50000000 distinct ids; live: what rate and minutes make)"),
+      .value("events", "N", "lines (default 1000000; dedup: 50000000 distinct ids; live: rate times duration)"),
       .value("users", "N", "people (default 100000; live: 1000000)"),
       .value("days", "N", "what the events span (default 1)"),
       .value("bytes", "N", "mean size of a line (default 1000; dedup: always about 120)"),
@@ -21,10 +21,11 @@ enum Benchmark {
       .value("runs", "N", "runs, of which the median counts (default 5; dedup and live: 1)"),
       .value("threads", "N", "worker threads (default: one per core)"), Place.memoryOption,
       .value("commit-every", "DURATION", "time between commits, as of 'run'"),
-      .value("compare", "duckdb", "replay: the same work in DuckDB, alternating; duckdb-memory: without a database file"),
+      .value(
+        "compare", "duckdb", "replay: the same work in DuckDB, alternating; duckdb-memory: without a database file"),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
       .value("rate", "N", "live: events per second (default 35000)"),
-      .value("minutes", "N", "live: how long (default 10)"),
+      .value("duration", "DURATION", "live: how long (default 10m)"),
       .value(
         "work", "DIR", "keep the work and its expected answers there, and use them again (default: a temporary one)"),
       .flag("prepare", "only make the work in --work DIR"), .flag("json", "one JSON object on standard output"),
@@ -36,7 +37,7 @@ enum Benchmark {
       "millrace bench --events 5000000 --users 2000000 --uniform",
       "millrace bench scaling",
       "millrace bench dedup --memory 1GiB",
-      "millrace bench live --minutes 1 --json",
+      "millrace bench live --duration 1m --json",
     ])
 
   enum What: String, CaseIterable {
@@ -76,7 +77,7 @@ enum Benchmark {
   private static func refuseWhatMeansNothing(_ arguments: Arguments, _ what: What) throws(Failure) {
     let only: [(String, [What])] = [
       ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("days", [.replay, .scaling]),
-      ("bytes", [.replay, .scaling, .live]), ("rate", [.live]), ("minutes", [.live]),
+      ("bytes", [.replay, .scaling, .live]), ("rate", [.live]), ("duration", [.live]),
       ("partitions", [.replay, .dedup, .live]), ("events", [.replay, .scaling, .dedup]),
       ("commit-every", [.replay, .scaling, .dedup]),
     ]
@@ -95,15 +96,15 @@ enum Benchmark {
   /// The work that the options ask for.
   static func work(_ arguments: Arguments, _ what: What) throws(Failure) -> BenchWork {
     let isLive = what == .live
-    let minutes = Int64(try arguments.integer("minutes", in: 1...600) ?? 10)
+    let duration = try arguments.duration("duration") ?? 10 * Timestamp.minute
     let rate = try arguments.integer("rate", in: 1...1_000_000) ?? 35_000
     let days = Int64(try arguments.integer("days", in: 1...3_650) ?? 1)
     return BenchWork(
       kind: isLive ? .live : .replay,
       events: isLive
-        ? rate * Int(minutes) * 60 : try arguments.integer("events", in: 1...1_000_000_000) ?? 1_000_000,
+        ? max(1, rate * Int(duration) / 1_000) : try arguments.integer("events", in: 1...1_000_000_000) ?? 1_000_000,
       users: try arguments.integer("users", in: 1...99_999_999) ?? (isLive ? 1_000_000 : 100_000),
-      span: isLive ? minutes * Timestamp.minute : days * Timestamp.day,
+      span: isLive ? duration : days * Timestamp.day,
       partitions: what == .scaling ? 2 : try arguments.integer("partitions", in: 1...64) ?? 4,
       seed: UInt64(try arguments.integer("seed", in: 0...Int.max) ?? 1),
       bytes: try arguments.integer("bytes", in: 250...58_000) ?? 1_000, isUniform: arguments.has("uniform"))
