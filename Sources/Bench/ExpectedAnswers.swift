@@ -189,7 +189,7 @@ final class ExpectedAnswers {
     for (window, row) in counts.enumerated() { rows.row([windows.name(window)], row.map(String.init)) }
   }
 
-  /// Six hours or more each, at most 28, over all that happened.
+  /// Six hours or more each, at most 7, over all that happened.
   var windows: FunnelWindows {
     var (least, most) = (Int64.max, Int64.min)
     for event in events {

@@ -17,7 +17,7 @@ public struct FunnelWindows: Codable, Sendable {
   init(from least: Int64, to most: Int64) {
     let unit = 6 * Timestamp.hour
     first = Timestamp.floor(least, to: unit)
-    length = unit * max(1, ((most - first) / unit + 1 + 27) / 28)
+    length = unit * max(1, ((most - first) / unit + 1 + 6) / 7)
     count = Int((most - first) / length) + 1
   }
 
