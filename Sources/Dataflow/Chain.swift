@@ -12,6 +12,7 @@ public final class Chain {
   private let hasStamps: Bool
   private let horizon: Int64
   private let budget: Int
+  private let stopwatch: Stopwatch
 
   private var meta = ChainMeta()
   public private(set) var ledger: Ledger
@@ -32,8 +33,10 @@ public final class Chain {
 
   /// - `bytes`: what ids, users, texts and open cells may take in memory.
   /// - `hasStamps`: false for files, in which nothing is late, in the future, forgotten or expired.
-  public init(plan: Plan, store: Store, hasStamps: Bool, bytes: Int) throws(Failure) {
+  public init(plan: Plan, store: Store, hasStamps: Bool, bytes: Int, stopwatch: Stopwatch = Stopwatch()) throws(Failure)
+  {
     self.plan = plan
+    self.stopwatch = stopwatch
     self.store = store
     self.hasStamps = hasStamps
     horizon = plan.topology.source.horizonMilliseconds
@@ -70,6 +73,7 @@ public final class Chain {
     }
     try memory.fetchUsers(batch.userKey, &scratch, from: store, batch: batchNumber)
     try identifiers.prefetch(batch.eventKey, rows: scratch.candidates, count: scratch.candidateCount)
+    stopwatch.lap(.prefetch)
   }
 
   /// Judges and counts the batch, in log order, over memory only. `stamps` are the records' append stamps in milliseconds.
@@ -77,11 +81,13 @@ public final class Chain {
   /// Afterwards `batch.status` holds each record's `Verdict`.
   public func apply(_ batch: EventBatch, stamps: UnsafePointer<Int64>) {
     judge(batch, stamps)
+    stopwatch.lap(.dedup)
     guard scratch.selectedCount > 0 else { return }
     for column in plan.projection.columns.indices where plan.projection.columns[column].kind == .text {
       memory.dictionary.intern(
         batch.texts(column), scratch.selection, count: scratch.selectedCount, into: scratch.texts[column])
     }
+    stopwatch.lap(.texts)
     memory.apply(
       Rows(
         selection: scratch.selection, selected: scratch.selectedCount, time: scratch.time, user: scratch.user,
@@ -90,7 +96,8 @@ public final class Chain {
         numbers: plan.projection.columns.indices.map { column in
           plan.projection.columns[column].kind == .text ? scratch.noNumbers : batch.numbers(column)
         }),
-      ids: batch.eventID, slots: scratch.slots, eventType: plan.eventType.map { scratch.texts[$0] })
+      ids: batch.eventID, slots: scratch.slots, eventType: plan.eventType.map { scratch.texts[$0] },
+      stopwatch)
   }
 
   /// Puts all that changed since the last commit into the transaction, which the caller completes and writes.

@@ -71,15 +71,20 @@ final class CodedMemory {
   }
 
   func apply(
-    _ rows: Rows, ids: UnsafePointer<TextRef>, slots: UnsafePointer<Int32>, eventType: UnsafePointer<UInt32>?
+    _ rows: Rows, ids: UnsafePointer<TextRef>, slots: UnsafePointer<Int32>, eventType: UnsafePointer<UInt32>?,
+    _ stopwatch: Stopwatch
   ) {
     for rollup in rollups where rollup.subject == .events { rollup.apply(rows) }
+    stopwatch.lap(.rollup)
     if let sessions {
       sessions.apply(rows, ids: ids, slots: slots, dictionary)
+      stopwatch.lap(.sessions)
       giveToViews(sessions)
+      stopwatch.lap(.rollup)
     }
     if let eventType {
       for funnel in funnels { funnel.apply(rows, eventType: eventType, slots: slots) }
+      stopwatch.lap(.funnel)
     }
   }
 

@@ -23,6 +23,8 @@ public struct PartitionStatus: Sendable {
   /// Records read since the process started.
   public var readThisRun: Int64 = 0
   public var memoryBytes = 0
+  /// Processor time of its batches since the process started.
+  public var stageTimes = StageTimes()
   /// Everything the log had at this time of the machine's clock is committed; milliseconds.
   public var caughtUpAt: Int64?
 

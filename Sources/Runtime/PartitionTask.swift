@@ -25,6 +25,7 @@ public final class PartitionTask {
   private let transaction = Transaction()
   private var scratch = RejectedRecords.Scratch()
   private var encoded = ByteWriter()
+  private let stopwatch = Stopwatch()
 
   /// Where reading goes on; everything before it has been applied.
   public private(set) var position: LogPosition
@@ -57,7 +58,7 @@ public final class PartitionTask {
     policy = options.policy
     batchBytes = options.batchBytes
     batchRecords = options.batchRecords
-    chain = try Chain(plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes)
+    chain = try Chain(plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, stopwatch: stopwatch)
     batch = EventBatch(projection: plan.projection)
     if let stored = try PartitionTask.position(in: store) {
       position = stored
@@ -86,10 +87,13 @@ public final class PartitionTask {
 
   /// One batch, from the log to the views.
   public func step() throws(Failure) -> Progress {
+    stopwatch.begin()
     try readSlice()
+    stopwatch.lap(.read)
     guard slice.count > 0 else { return try rest() }
     batch.decode(slice.bytes, ranges: slice.ranges, count: slice.count)
     checkPlacement()
+    stopwatch.lap(.parse)
     try chain.prefetch(batch)
     chain.apply(batch, stamps: slice.stamps)
     RejectedRecords.put(slice, batch, into: transaction, &scratch)
@@ -111,6 +115,7 @@ public final class PartitionTask {
   /// Makes everything applied so far part of the state.
   public func commit() throws(Failure) {
     guard uncommittedSince != nil else { return }
+    stopwatch.begin()
     try chain.commit(into: transaction)
     encoded.clear()
     position.encode(into: &encoded)
@@ -121,12 +126,14 @@ public final class PartitionTask {
     chain.committed()
     bytesSinceCommit = 0
     uncommittedSince = nil
+    stopwatch.lap(.commit)
   }
 
   public var hasUncommitted: Bool { uncommittedSince != nil }
   public var ledger: Ledger { chain.ledger }
   public var newestStamp: Int64? { chain.newestStamp }
   public var byteCount: Int { chain.byteCount }
+  public var stageTimes: StageTimes { stopwatch.times }
 
   private func checkPlacement() {
     guard checksPlacement, partitionCount > 1 else { return }

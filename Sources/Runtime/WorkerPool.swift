@@ -185,6 +185,7 @@ public final class WorkerPool: Sendable {
       statuses[owned.index].endOffset = end
       statuses[owned.index].readThisRun += read
       statuses[owned.index].memoryBytes = task.byteCount
+      statuses[owned.index].stageTimes = task.stageTimes
       guard !task.hasUncommitted else { return }
       statuses[owned.index].offset = task.position.offset
       statuses[owned.index].newestStamp = task.newestStamp

@@ -132,7 +132,8 @@ public final class Workload {
   /// Makes the event that `visit` has come to, and says when the visit goes on.
   private func step(_ visit: Visit, at time: Int64, isNew: Bool) {
     var visit = visit
-    let line = makeEvent(&visit, at: time)
+    var line = makeEvent(&visit, at: time)
+    if options.isUniform { give(&line, to: self.visit(of: random.below(options.users))) }
     plan(line)
     let draw = random.next()
     guard let next = plan.following(line.kind, in: visit, UInt8(truncatingIfNeeded: draw)) else {
@@ -189,6 +190,15 @@ public final class Workload {
       clientTime: time, visitRandom: visit.random, random: random.next(), user: visit.user, amountHundredths: amount,
       quantity: quantity, product: visit.product, city: visit.city, device: visit.device, kind: kind,
       isIdentified: visit.isIdentified, isFirstEvent: visit.isFirstEvent)
+  }
+
+  /// Makes the event another person's.
+  private func give(_ line: inout PlannedLine, to other: Visit) {
+    line.user = other.user
+    line.city = other.city
+    line.device = other.device
+    line.isIdentified = other.isIdentified
+    line.visitRandom = other.random
   }
 
   /// A page view of somebody that went wrong on the way.

@@ -24,6 +24,9 @@ public struct WorkloadOptions: Sendable {
   public var veryLateShare: Double
   /// Share of lines that no reader can use: cut off, not UTF-8, without a user, far too long, and so on.
   public var hostileShare: Double
+  /// Every event is of another person, all equally often, so that nothing lately used helps with the next event. What is
+  /// done and when stays as it is.
+  public var isUniform = false
 
   /// The defaults are a week that begins on 2026-03-01.
   public init(

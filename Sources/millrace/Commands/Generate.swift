@@ -22,6 +22,7 @@ enum Generate {
       .value("late", "SHARE", "share that arrives over 2 minutes late (default 0.03)"),
       .value("very-late", "SHARE", "share that arrives up to 20 hours late (default 0.001)"),
       .value("hostile", "SHARE", "share of lines nobody can use (default 0)"),
+      .flag("uniform", "every event is of another person, all equally often"),
       .value("output", "FILE", "one file instead of standard output"),
       .value("keyed", "PREFIX", "one file per partition: PREFIX-0.ndjson, PREFIX-1.ndjson, ..."),
       .value("partitions", "N", "with --keyed: how many (default 4)"),
@@ -70,13 +71,15 @@ enum Generate {
     let events = try arguments.integer("events", in: 0...Int.max) ?? 100_000
     let days = Int64(try arguments.integer("days", in: 1...3_650) ?? 7)
     let end = try arguments.time("end") ?? (arguments.has("log") ? wallMilliseconds() : 1_772_928_000_000)
-    return WorkloadOptions(
+    var workload = WorkloadOptions(
       seed: UInt64(try arguments.integer("seed", in: 0...Int.max) ?? 1), events: events,
       users: try arguments.integer("users", in: 1...100_000_000) ?? max(100, events / 10),
       start: try arguments.time("start") ?? end - days * Timestamp.day, end: end,
       recordBytes: try arguments.integer("bytes", in: 250...60_000) ?? 1_000,
       duplicateShare: try share("duplicates", arguments) ?? 0.02, lateShare: try share("late", arguments) ?? 0.03,
       veryLateShare: try share("very-late", arguments) ?? 0.001, hostileShare: try share("hostile", arguments) ?? 0)
+    workload.isUniform = arguments.has("uniform")
+    return workload
   }
 
   private static func share(_ name: String, _ arguments: Arguments) throws(Failure) -> Double? {
