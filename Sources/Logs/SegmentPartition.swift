@@ -48,7 +48,12 @@ final class SegmentPartition: @unchecked Sendable {
     durableOffset = found.end
     sealedBase = found.end
     builder = BatchBuilder(base: found.end)
-    if isWritable, damage == nil, let last = segments.last { file = try OpenFile(last.path, flags: O_RDWR) }
+    guard let last = segments.last else { return }
+    let opened = try OpenFile(last.path, flags: isWritable ? O_RDWR : O_RDONLY)
+    // What a killed process wrote and did not sync is whole in the system's memory and not on the disk. Read as it is, a
+    // power cut would leave a state, or an import's receipt, that knows more than the log.
+    if last.durableBytes > 0 { try sync(opened) }
+    if isWritable, damage == nil { file = opened }
   }
 
   /// Takes all records or, on an error, none. Durable only after `sync`.

@@ -23,12 +23,8 @@ public final class DataDirectory: Sendable {
       throw .invalid("there is no data directory \(path): 'millrace run' or 'millrace serve' makes one")
     }
     lock = try DataDirectory.lock(path)
-    do throws(Failure) {
-      try checkFormat(create: create)
-    } catch {
-      close(lock)
-      throw error
-    }
+    // From here on `deinit` closes the lock, also when this throws.
+    try checkFormat(create: create)
   }
 
   deinit { close(lock) }

@@ -5,17 +5,45 @@ import Logs
 /// Records of several files in the order of their own times, so that files of the same days never make each other late.
 /// Within a file the order stays; records without a usable time keep their place.
 final class TimeMergedFiles {
-  private struct Cursor {
+  private final class Cursor {
     let reader: any LogReader
-    let slice = LogSlice()
+    /// Its place among the files: of records of the same time the first file's come first.
+    let number: Int
+    let slice = LogSlice(byteCapacity: 64 << 10, recordCapacity: 256)
     let batch = EventBatch(projection: Projection())
     var row = 0
     /// The largest time seen so far: a record out of order waits for no other file.
     var time = Int64.min
-    var isAtEnd = false
+
+    init(_ reader: any LogReader, number: Int) {
+      self.reader = reader
+      self.number = number
+    }
+
+    /// To the next record; false at the end.
+    func advance(readBytes: Int) throws(Failure) -> Bool {
+      row += 1
+      if row >= slice.count {
+        row = 0
+        try reader.read(into: slice, maxBytes: readBytes, maxRecords: 16_384)
+        if slice.count == 0 { return false }
+        batch.decode(slice.bytes, ranges: slice.ranges, count: slice.count)
+      }
+      if batch.status[row] == 0 { time = max(time, batch.time[row]) }
+      return true
+    }
+
+    func precedes(_ other: Cursor) -> Bool { time != other.time ? time < other.time : number < other.number }
   }
 
-  private var cursors: [Cursor] = []
+  /// Text held of all files together, unless they are so many that each has only the least a reader takes.
+  private static let heldBytes = 128 << 20
+
+  /// Cursors that are not at their end, as a binary heap: no other precedes the first.
+  private var heap: [Cursor] = []
+  /// Whether the first cursor's record was handed out.
+  private var isTaken = false
+  private let readBytes: Int
 
   struct Record {
     var bytes: UnsafeRawBufferPointer
@@ -25,49 +53,46 @@ final class TimeMergedFiles {
   }
 
   init(_ files: FileLog) throws(Failure) {
+    readBytes = min(4 << 20, max(64 << 10, TimeMergedFiles.heldBytes / files.partitionCount))
     for partition in 0..<files.partitionCount {
-      var cursor = Cursor(reader: try files.reader(partition: partition, from: .start))
-      try TimeMergedFiles.advance(&cursor)
-      cursors.append(cursor)
+      let cursor = Cursor(try files.reader(partition: partition, from: .start), number: partition)
+      if try cursor.advance(readBytes: readBytes) { heap.append(cursor) }
     }
+    for index in (0..<heap.count / 2).reversed() { sink(index) }
   }
 
   /// The next record, valid until the next call; nil at the end.
   func next() throws(Failure) -> Record? {
-    if let last { try TimeMergedFiles.step(&cursors[last]) }
-    last = nil
-    var least: Int?
-    for index in cursors.indices where !cursors[index].isAtEnd {
-      if least == nil || cursors[index].time < cursors[least!].time { least = index }
-    }
-    guard let least else { return nil }
-    last = least
-    let cursor = cursors[least]
-    let range = cursor.slice.ranges[cursor.row]
-    let isUsable = cursor.batch.status[cursor.row] == 0
+    if isTaken { try step() }
+    guard let first = heap.first else { return nil }
+    isTaken = true
+    let range = first.slice.ranges[first.row]
+    let isUsable = first.batch.status[first.row] == 0
     return Record(
-      bytes: UnsafeRawBufferPointer(start: cursor.slice.bytes + Int(range.offset), count: Int(range.length)),
-      time: isUsable ? cursor.batch.time[cursor.row] : nil,
-      partitionHash: isUsable ? cursor.batch.partitionHash[cursor.row] : 0)
+      bytes: UnsafeRawBufferPointer(start: first.slice.bytes + Int(range.offset), count: Int(range.length)),
+      time: isUsable ? first.batch.time[first.row] : nil,
+      partitionHash: isUsable ? first.batch.partitionHash[first.row] : 0)
   }
 
-  private var last: Int?
-
-  private static func step(_ cursor: inout Cursor) throws(Failure) {
-    cursor.row += 1
-    try advance(&cursor)
-  }
-
-  private static func advance(_ cursor: inout Cursor) throws(Failure) {
-    if cursor.row == cursor.slice.count {
-      cursor.row = 0
-      try cursor.reader.read(into: cursor.slice, maxBytes: 4 << 20, maxRecords: 16_384)
-      if cursor.slice.count == 0 {
-        cursor.isAtEnd = true
-        return
-      }
-      cursor.batch.decode(cursor.slice.bytes, ranges: cursor.slice.ranges, count: cursor.slice.count)
+  private func step() throws(Failure) {
+    isTaken = false
+    if try !heap[0].advance(readBytes: readBytes) {
+      heap[0] = heap[heap.count - 1]
+      heap.removeLast()
     }
-    if cursor.batch.status[cursor.row] == 0 { cursor.time = max(cursor.time, cursor.batch.time[cursor.row]) }
+    sink(0)
+  }
+
+  private func sink(_ start: Int) {
+    var index = start
+    while true {
+      var least = index
+      for child in 2 * index + 1...2 * index + 2 where child < heap.count && heap[child].precedes(heap[least]) {
+        least = child
+      }
+      if least == index { return }
+      heap.swapAt(index, least)
+      index = least
+    }
   }
 }

@@ -55,8 +55,8 @@ public struct QueryParameters: Sendable {
   }
 
   private func timezone() throws(Failure) -> String? {
-    guard let name = values["timezone"], name != "UTC" else { return values["timezone"] }
-    guard TimeBound.isTimezone(name) else {
+    guard let name = values["timezone"] else { return nil }
+    guard Timezones.isKnown(name) else {
       throw .invalid("timezone: \(NamedValues.shown(name)) is not an IANA time zone such as Europe/Berlin")
     }
     return name

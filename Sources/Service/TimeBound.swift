@@ -15,6 +15,4 @@ enum TimeBound {
     let start = calendar.startOfDay(for: noon - Double(zone.secondsFromGMT(for: noon)))
     return Int64((start.timeIntervalSince1970 * 1_000).rounded())
   }
-
-  static func isTimezone(_ name: String) -> Bool { name.utf8.count <= 64 && TimeZone(identifier: name) != nil }
 }

@@ -54,6 +54,18 @@ import Testing
     Made.expectEqual(Made.numbers(data), Made.numbers(scratch.path("files")), "log and files")
   }
 
+  @Test func aRecordOfTheFutureIsToldOfBecauseItMakesWhatIsLiveLate() {
+    let past = scratch.write(
+      "past.ndjson", event(1, day: 1).replacingOccurrences(of: "2026-03-01", with: "2020-03-01"))
+    let first = importing(past)
+    #expect(first.code == 0 && !first.errors.contains("ahead of this machine's clock"), "\(first.errors)")
+    let future = scratch.write(
+      "future.ndjson", event(2, day: 1).replacingOccurrences(of: "2026-03-01", with: "9998-03-01"))
+    let second = importing(future)
+    #expect(second.code == 0)
+    #expect(second.errors.contains("is dated 9998-03-01T10:00:00Z, which is "), "\(second.errors)")
+  }
+
   /// Killed between its two last steps, an import is done and still has its journal: that must not block the log.
   @Test func aJournalLeftByAFinishedImportIsNoObstacle() throws {
     let file = scratch.write("a.ndjson", (0..<100).map { event($0, day: 1) }.joined())

@@ -54,6 +54,28 @@ import Testing
     #expect(seenDuringSync.withLock { $0 } == [0, 1, 2])
   }
 
+  @Test(arguments: [false, true]) func whatAKilledProcessWroteIsSyncedBeforeItIsRead(readOnly: Bool) throws {
+    // A sync that does nothing stands for a process that was killed just before it.
+    var careless = options
+    careless.syncFile = { _ in 0 }
+    var killed: SegmentLog? = try SegmentLog(directory: scratch.path, topic: "t", partitions: 2, options: careless)
+    try killed?.append(slice(["a"]), partition: 1)
+    try killed?.sync()
+    killed = nil
+    let synced = Mutex<[Int]>([])
+    var watching = options
+    watching.syncFile = { descriptor in
+      var status = stat()
+      fstat(descriptor, &status)
+      synced.withLock { $0.append(Int(status.st_size)) }
+      return fdatasync(descriptor)
+    }
+    let log = try SegmentLog(
+      directory: scratch.path, topic: "t", partitions: nil, options: watching, readOnly: readOnly)
+    #expect(synced.withLock { $0 } == [log.segments[0].byteCount])
+    #expect(try texts(readAll(log, 1)) == ["a"])
+  }
+
   @Test func manyThreadsShareOneSync() throws {
     let syncs = Atomic<Int>(0)
     var options = options

@@ -62,6 +62,10 @@ import Testing
         [("metric", "events"), ("timezone", "Europe/Berlim")],
         "timezone: 'Europe/Berlim' is not an IANA time zone such as Europe/Berlin"
       ),
+      (
+        [("metric", "events"), ("timezone", "GMT+05:07")],
+        "timezone: 'GMT+05:07' is not an IANA time zone such as Europe/Berlin"
+      ),
       ([("metric", "events"), ("limit", "0")], "limit: '0' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("limit", "100001")], "limit: '100001' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("cursor", "2s.1")], "cursor: '2s.1' is not the next_cursor of an answer"),

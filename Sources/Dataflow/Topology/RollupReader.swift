@@ -3,6 +3,8 @@ import Settings
 /// `rollup: {of, by, measures, grains}`.
 struct RollupReader {
   static let dimensionLimit = 8
+  /// A measure takes up to two parts of a cell, and a block of cells counts its parts in a byte.
+  static let measureLimit = 100
 
   let section: Section
   let topology: Topology
@@ -32,6 +34,11 @@ struct RollupReader {
     let entries = names.all()
     if case .mapping(let all) = node.content, all.isEmpty {
       section.report(node.place, "a rollup has at least one measure")
+    }
+    if entries.count > Self.measureLimit {
+      section.report(
+        entries[Self.measureLimit].place,
+        "at most \(Self.measureLimit) measures in a rollup, found \(entries.count); make a second view for the rest")
     }
     return entries.compactMap { entry in
       Names.check(entry.key, as: "measure", at: entry.place, section.problems)

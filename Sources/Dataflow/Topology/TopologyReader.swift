@@ -50,10 +50,10 @@ struct TopologyReader {
 
   private func timezone(_ section: Section) -> String? {
     guard let node = section.node("timezone"), let name = section.text(node, "timezone") else { return nil }
-    // Foundation also takes "GMT+3", "pst" and the like, which mean different things to different programs.
-    let known = TimeZone.knownTimeZoneIdentifiers
-    if name == "UTC" || (known.contains(name) && TimeZone(identifier: name) != nil) { return name }
-    let hint = Suggestion.closest(to: name, among: known + ["UTC"]).map { "; did you mean '\($0)'?" } ?? ""
+    if Timezones.isKnown(name) { return name }
+    let hint =
+      Suggestion.closest(to: name, among: TimeZone.knownTimeZoneIdentifiers + ["UTC"]).map { "; did you mean '\($0)'?" }
+      ?? ""
     problems.add(node.place, "'\(name)' is not an IANA time zone such as UTC or Europe/Berlin\(hint)")
     return nil
   }

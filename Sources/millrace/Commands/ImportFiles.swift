@@ -1,4 +1,5 @@
 import Basics
+import Logs
 import Runtime
 
 /// History in files, into the embedded log.
@@ -31,6 +32,7 @@ enum ImportFiles {
     progress.end()
     let milliseconds = max(1, monotonicMilliseconds() - startedAt)
     withExtendedLifetime(data) {}
+    warnOfFuture(log)
     if arguments.has("json") {
       var json = JSONText()
       json.object { json in
@@ -51,5 +53,17 @@ enum ImportFiles {
       )
     }
     return 0
+  }
+
+  /// A stamp is never before the one before it, so one record of the year 2039 would make all that is live late until then.
+  private static func warnOfFuture(_ log: SegmentLog) {
+    let now = wallMilliseconds()
+    let partitions = (0..<log.partitionCount).filter { (log.lastStamp(partition: $0) ?? .min) > now + Timestamp.day }
+    guard let newest = partitions.compactMap({ log.lastStamp(partition: $0) }).max() else { return }
+    Console.warn(
+      "the newest record is dated \(Timestamp(milliseconds: newest)), which is \((newest - now) / Timestamp.day) days ahead of "
+        + "this machine's clock: stamps never fall, so in partition \(partitions.map(String.init).joined(separator: ", ")) "
+        + "events that arrive live before then, less the horizon, will be late. If that date is a mistake, take the record "
+        + "out of the file and import it into a new log")
   }
 }
