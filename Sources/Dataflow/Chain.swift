@@ -107,8 +107,9 @@ public final class Chain {
     memory.publishSessions()
     forget()
     memory.sortDirty()
-    for index in memory.dirty {
-      let slot = Int(index)
+    for index in memory.dirty.indices {
+      memory.prefetchDirty(after: index)
+      let slot = Int(memory.dirty[index])
       key.clear()
       KeyLayout.user(memory.users.slots[slot].key, into: &key)
       value.clear()

@@ -120,6 +120,15 @@ final class CodedMemory {
     }
   }
 
+  /// Asks for the memory of users that are written soon: in key order they lie anywhere.
+  @inline(__always) func prefetchDirty(after index: Int) {
+    if index + 12 < dirty.count { Memory.prefetch(users.slots + Int(dirty[index + 12])) }
+    guard index + 6 < dirty.count else { return }
+    let user = users.slots + Int(dirty[index + 6])
+    if let sessions = user.pointee.sessions { Memory.prefetch(sessions) }
+    if let lanes = user.pointee.lanes { Memory.prefetch(lanes) }
+  }
+
   func flush(newest: Int64?, into transaction: Transaction) {
     for rollup in rollups { rollup.flush(newest: newest, into: transaction) }
     for funnel in funnels { funnel.flush(newest: newest, into: transaction) }

@@ -21,7 +21,11 @@ final class Deduplicator {
   private var nextBlock: UInt64
   private var firstBlock: UInt64
 
-  private var runs: [IdentifierRun] = []
+  private var runs: [IdentifierRun] = [] {
+    didSet { probes = runs.map(\.filter.probe) }
+  }
+  /// The runs' filters, as plain values for the loop over a batch.
+  private var probes: [BlockedFilter.Probe] = []
   private var nextRun: UInt32
   /// Ids found in runs for the batch at hand.
   private var fetched: [Key128: Identifier] = [:]
@@ -31,7 +35,8 @@ final class Deduplicator {
     self.store = store
     self.keptHours = keptHours
     self.expires = expires
-    maximumCount = max(4_096, IdentifierSet.fitting(bytes: bytes * 3 / 4))
+    // A commit comes at the end of a batch, so there is room for a large one beyond.
+    maximumCount = min(max(4_096, IdentifierSet.fitting(bytes: bytes * 3 / 4)), IdentifierSet.limit - 2_000_000)
     newest = IdentifierSet()
     nextBlock = meta.nextBlock
     firstBlock = meta.firstBlock
@@ -58,15 +63,23 @@ final class Deduplicator {
   func prefetch(_ keys: UnsafePointer<Key128>, rows: UnsafePointer<Int32>, count: Int) throws(Failure) {
     if !fetched.isEmpty { fetched.removeAll(keepingCapacity: true) }
     guard !runs.isEmpty else { return }
+    let ahead = 8
     for index in 0..<count {
+      if index + ahead < count {
+        let key = keys[Int(rows[index + ahead])]
+        newest.prefetch(key)
+        for probe in probes { probe.prefetch(key) }
+      }
       let key = keys[Int(rows[index])]
       guard newest.find(key) == nil else { continue }
       // From new to old: should an id stand in two runs, the newer entry is the one that counts.
-      for run in runs.reversed() where run.filter.mayContain(key) {
-        if let found = try run.find(key, in: store) {
+      var run = probes.count - 1
+      while run >= 0 {
+        if probes[run].mayContain(key), let found = try runs[run].find(key, in: store) {
           fetched[key] = found
           break
         }
+        run -= 1
       }
     }
   }

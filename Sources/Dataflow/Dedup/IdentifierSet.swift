@@ -2,14 +2,17 @@ import Basics
 
 /// The newest ids, in memory: entries in the order they came, and a table of where each is.
 ///
-/// The table has a word per slot, tag << 32 | entry + 1, so a new id, which nearly every one is, costs one line of it and an
-/// append; an entry is looked at only when its tag is the one asked for. Since the entries are in order, those of the last
-/// commit are a stretch of them.
+/// A slot of the table is a tag of 8 bits and an entry's place of 24, so a new id, which nearly every one is, costs one line
+/// of the table and an append; one entry in 256 of those probed is looked at in vain. Since the entries are in order, those
+/// of the last commit are a stretch of them.
 final class IdentifierSet {
+  /// As many as places count.
+  static let limit = (1 << 24) - 2
+
   private(set) var entries: UnsafeMutablePointer<Identifier>
   private var capacity = 1 << 10
   private(set) var count = 0
-  private var table: UnsafeMutablePointer<UInt64>
+  private var table: UnsafeMutablePointer<UInt32>
   private var mask = (1 << 11) - 1
 
   init() {
@@ -22,56 +25,58 @@ final class IdentifierSet {
     Memory.deallocate(table, mask + 1)
   }
 
-  var byteCount: Int { capacity * MemoryLayout<Identifier>.stride + (mask + 1) * 8 }
+  /// Bytes touched: what the entries have set aside is not yet anybody's memory.
+  var byteCount: Int { count * MemoryLayout<Identifier>.stride + (mask + 1) * 4 }
 
-  /// Ids that fit in so many bytes, entries and table at their emptiest together.
-  static func fitting(bytes: Int) -> Int { bytes / (2 * MemoryLayout<Identifier>.stride + 4 * 8) }
+  /// Ids that fit in so many bytes, with the table at its emptiest.
+  static func fitting(bytes: Int) -> Int { bytes / (MemoryLayout<Identifier>.stride + 3 * 4) }
 
-  @inline(__always) private func tag(_ key: Key128) -> UInt64 { key.low >> 32 }
+  @inline(__always) private func slot(_ key: Key128) -> Int { Int(truncatingIfNeeded: key.low >> 8) & mask }
 
-  /// The tag says where in the table, so that growing need not look at the entries.
-  @inline(__always) private func slot(_ tag: UInt64) -> Int { Int(truncatingIfNeeded: tag) & mask }
+  @inline(__always) private func word(_ key: Key128, _ place: Int) -> UInt32 {
+    UInt32(truncatingIfNeeded: key.low) << 24 | UInt32(truncatingIfNeeded: place)
+  }
+
+  /// The entry a slot's word stands for when it is the key's, or nil.
+  @inline(__always) private func entry(_ found: UInt32, _ key: Key128) -> UnsafeMutablePointer<Identifier>? {
+    guard found >> 24 == UInt32(truncatingIfNeeded: key.low & 0xFF) else { return nil }
+    let entry = entries + (Int(found & 0xFF_FFFF) &- 1)
+    return entry.pointee.key.low == key.low && entry.pointee.key.high == key.high ? entry : nil
+  }
 
   /// The entry of the key, or nil. An entry added later stands for all earlier ones of its key.
   @inline(__always) func find(_ key: Key128) -> UnsafeMutablePointer<Identifier>? {
-    let tag = tag(key)
-    var index = slot(tag)
-    while true {
-      let found = table[index]
-      if found == 0 { return nil }
-      if found >> 32 == tag {
-        let entry = entries + (Int(truncatingIfNeeded: found & 0xFFFF_FFFF) &- 1)
-        if entry.pointee.key.low == key.low, entry.pointee.key.high == key.high { return entry }
-      }
+    var index = slot(key)
+    while table[index] != 0 {
+      if let entry = entry(table[index], key) { return entry }
       index = (index &+ 1) & mask
     }
+    return nil
   }
 
   /// Asks for the line where the key would be.
-  @inline(__always) func prefetch(_ key: Key128) { Memory.prefetch(table + slot(tag(key))) }
+  @inline(__always) func prefetch(_ key: Key128) { Memory.prefetch(table + slot(key)) }
 
   /// Adds a key that is not there.
   @inline(__always) func insert(_ identifier: Identifier) {
     if count == capacity { growEntries() }
     entries[count] = identifier
     count &+= 1
-    let tag = tag(identifier.key)
-    var index = slot(tag)
+    var index = slot(identifier.key)
     while table[index] != 0 { index = (index &+ 1) & mask }
-    table[index] = tag << 32 | UInt64(count)
+    table[index] = word(identifier.key, count)
     if count &* 3 > mask &* 2 { growTable() }
   }
 
   /// Adds an entry that stands for the known one of its key from now on; the known one stays among the entries.
   func replace(_ known: UnsafeMutablePointer<Identifier>, with identifier: Identifier) {
-    let position = UInt64(known - entries) + 1
-    let tag = tag(identifier.key)
-    var index = slot(tag)
-    while table[index] != tag << 32 | position { index = (index &+ 1) & mask }
+    let old = word(identifier.key, known - entries + 1)
+    var index = slot(identifier.key)
+    while table[index] != old { index = (index &+ 1) & mask }
     if count == capacity { growEntries() }
     entries[count] = identifier
     count &+= 1
-    table[index] = tag << 32 | UInt64(count)
+    table[index] = word(identifier.key, count)
   }
 
   func clear() {
@@ -117,21 +122,22 @@ final class IdentifierSet {
   }
 
   @inline(never) private func growEntries() {
-    precondition(count < Int(UInt32.max), "more ids than 32 bits count")
     Memory.resize(&entries, from: capacity, to: capacity * 2)
     capacity *= 2
   }
 
   @inline(never) private func growTable() {
-    let old = table
-    let oldCapacity = mask + 1
+    precondition(count <= IdentifierSet.limit, "\(count) ids are more than 24 bits count")
+    Memory.deallocate(table, mask + 1)
     mask = mask * 2 + 1
     table = Memory.allocate(mask + 1, zeroed: true)
-    for index in 0..<oldCapacity where old[index] != 0 {
-      var at = slot(old[index] >> 32)
-      while table[at] != 0 { at = (at &+ 1) & mask }
-      table[at] = old[index]
+    let ahead = 16
+    for place in 0..<count {
+      if place + ahead < count { prefetch(entries[place + ahead].key) }
+      let key = entries[place].key
+      var index = slot(key)
+      while table[index] != 0, entry(table[index], key) == nil { index = (index &+ 1) & mask }
+      table[index] = word(key, place + 1)
     }
-    Memory.deallocate(old, oldCapacity)
   }
 }
