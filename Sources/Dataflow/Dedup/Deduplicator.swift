@@ -214,11 +214,21 @@ final class Deduplicator {
     for (number, description) in described {
       runs.append(try IdentifierRun(number: number, description: description, snapshot: snapshot))
     }
-    // A run that was being written when the process died belongs to nobody.
-    let orphans = Transaction()
+    // A run that was being written when the process died belongs to nobody. A deletion of a range that holds nothing would
+    // cost every later read a look.
     var start = ByteWriter()
     KeyLayout.runBlock(run: nextRun, block: 0, into: &start)
-    orphans.deleteRange(start.bytes, KeyLayout.all("r").end)
+    let end = KeyLayout.all("r").end
+    var hasOrphans = false
+    try end.span.withUnsafeBytes { (end) throws(Failure) in
+      try snapshot.scan(from: start.bytes, to: end) { _, _ throws(Failure) in
+        hasOrphans = true
+        return false
+      }
+    }
+    guard hasOrphans else { return }
+    let orphans = Transaction()
+    end.withUnsafeBytes { orphans.deleteRange(start.bytes, $0) }
     try store.commit(orphans)
   }
 }
