@@ -1,5 +1,6 @@
 import CMemory
 import Glibc
+import Synchronization
 
 /// Memory of a column or a table that grows: plain values, no initialization, no destruction.
 ///
@@ -8,7 +9,31 @@ import Glibc
 /// access. malloc would copy, and fault every page in again at each doubling.
 public enum Memory {
   private static let mappedBytes = 1 << 20
-  private static let hugeBytes = 4 << 20
+  private static let hugeBytes = 2 << 20
+
+  /// Mappings that were given back, for the next that asks for the same size: a fresh one is faulted in page by page, and
+  /// giving one back interrupts every core. Tables double, so what one partition outgrew fits another.
+  private static let spare = Mutex(Spare())
+  private static let spareBytes = 64 << 20
+
+  private struct Spare: @unchecked Sendable {
+    // Addresses nobody uses; whoever takes one under the lock owns it.
+    var mappings: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
+    var bytes = 0
+
+    mutating func take(_ size: Int) -> UnsafeMutableRawPointer? {
+      guard let index = mappings.lastIndex(where: { $0.bytes == size }) else { return nil }
+      bytes -= size
+      return mappings.remove(at: index).memory
+    }
+
+    mutating func keep(_ memory: UnsafeMutableRawPointer, _ size: Int) -> Bool {
+      guard bytes + size <= Memory.spareBytes else { return false }
+      mappings.append((memory, size))
+      bytes += size
+      return true
+    }
+  }
 
   /// Uninitialized, except that `zeroed` memory is 0.
   public static func allocate<T: BitwiseCopyable>(_ capacity: Int, of type: T.Type = T.self, zeroed: Bool = false)
@@ -16,7 +41,7 @@ public enum Memory {
   {
     let bytes = max(capacity, 1) * MemoryLayout<T>.stride
     let memory: UnsafeMutableRawPointer? =
-      if bytes >= mappedBytes { map(bytes) } else if zeroed { calloc(bytes, 1) } else { malloc(bytes) }
+      if bytes >= mappedBytes { map(bytes, zeroed: zeroed) } else if zeroed { calloc(bytes, 1) } else { malloc(bytes) }
     guard let memory else { fatalError("no memory for \(bytes) bytes") }
     return memory.bindMemory(to: T.self, capacity: capacity)
   }
@@ -41,13 +66,22 @@ public enum Memory {
 
   public static func deallocate<T: BitwiseCopyable>(_ memory: UnsafeMutablePointer<T>, _ capacity: Int) {
     let bytes = max(capacity, 1) * MemoryLayout<T>.stride
-    if bytes >= mappedBytes { munmap(memory, bytes) } else { free(memory) }
+    guard bytes >= mappedBytes else { return free(memory) }
+    // An address, since a pointer cannot be handed to the lock's closure.
+    let address = UInt(bitPattern: memory)
+    let isKept = spare.withLock { $0.keep(UnsafeMutableRawPointer(bitPattern: address)!, bytes) }
+    if !isKept { munmap(memory, bytes) }
   }
 
   /// Asks for the cache line of an address and does not wait for it, so that those of a batch come side by side.
   @inlinable @inline(__always) public static func prefetch(_ address: UnsafeRawPointer) { memory_prefetch(address) }
 
-  private static func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
+  private static func map(_ bytes: Int, zeroed: Bool) -> UnsafeMutableRawPointer? {
+    let address = spare.withLock { spare in spare.take(bytes).map { UInt(bitPattern: $0) } }
+    if let address, let memory = UnsafeMutableRawPointer(bitPattern: address) {
+      if zeroed { memset(memory, 0, bytes) }
+      return memory
+    }
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
       memory != MAP_FAILED
     else { return nil }

@@ -174,6 +174,8 @@ final class SegmentPartition: @unchecked Sendable {
     try fuse.check()
     while options.syncFile(file.descriptor) != 0 {
       if errno == EINTR { continue }
+      // On a medium that cannot be written, everything is durable.
+      if !isWritable, errno == EROFS || errno == EINVAL { return }
       let failure = OpenFile.failure(file.path, "fdatasync failed")
       fuse.blow(.unavailable("\(failure.message); the log takes no more records until it is opened again"))
       try fuse.check()

@@ -110,7 +110,12 @@ public struct Generation: Sendable {
     }
     var options = Store.Options(budget: budget, stores: partitionCount, merging: CellMerging())
     options.readOnly = readOnly
-    return try Store(path: "\(directory)/state", options)
+    do throws(Failure) { return try Store(path: "\(directory)/state", options) } catch {
+      guard error.kind == .corrupt else { throw error }
+      throw .corrupt(
+        "\(error.message); the log is not harmed: remove \(directory)/state and start again, and the partition is built anew "
+          + "from what it was built from")
+    }
   }
 
   /// Opening a store writes: its write-ahead log again as a table, and a few small files. RocksDB as Debian builds it aborts

@@ -3,6 +3,7 @@ import Events
 import Foundation
 import Glibc
 import Logs
+import Settings
 
 /// Appends the history in files to the embedded log: stamped with max(previous stamp of the partition, the event's time),
 /// routed by user.
@@ -142,7 +143,7 @@ public struct Import {
     }
     guard let example else { return }
     throw .invalid(
-      "\(late) of \(records) records would be late: more than \(horizon / Timestamp.hour) hours behind what is in the log or "
+      "\(late) of \(records) records would be late: more than \(Durations.text(horizon)) behind what is in the log or "
         + "before them in the files (the first is record \(example.record), \(example.behind / Timestamp.hour) hours behind). "
         + "Nothing was appended. Import them into an empty log, sort the files by time, raise --horizon with the topology's, "
         + "or add --allow-late to have them listed as late")

@@ -58,6 +58,12 @@ public final class Node: Sendable {
           "\(generation.directory) was built from files, not from the log: use another --data to serve '\(topology.name)'"
         )
       }
+      let topic = generation.topology.source.topic
+      guard topic == log.topic else {
+        throw .invalid(
+          "topology '\(topology.name)' was built from topic '\(topic)' (\(generation.directory)/topology.yaml), not from "
+            + "'\(log.topic)': go back to that topic, or build the other one in a new --data")
+      }
       if generation.digest != Semantics.digest(of: topology) {
         report(
           "the file of topology '\(topology.name)' differs from generation \(generation.number): the frozen "

@@ -15,8 +15,9 @@ public final class RoutedLog: Log, @unchecked Sendable {
   private let lock = Mutex(())
   private var state: State
 
-  /// Queued bytes of one partition past which the others wait for it: memory does not grow with skew.
-  private static let queueLimit = 32 << 20
+  /// Queued bytes of all partitions past which those in want of records wait for the others: memory grows neither with skew nor
+  /// with the number of partitions.
+  private static let queueLimit = 64 << 20
   private static let readBytes = 4 << 20
 
   /// What reading changes.
@@ -74,7 +75,7 @@ public final class RoutedLog: Log, @unchecked Sendable {
     return try lock.withLock { (_) throws(Failure) in
       while state.queues[partition].isEmpty {
         if state.isAtEnd { return false }
-        if state.queuedBytes.contains(where: { $0 > RoutedLog.queueLimit }) { return true }
+        if state.queuedBytes.reduce(0, +) > RoutedLog.queueLimit { return true }
         try route()
       }
       let next = state.queues[partition].removeFirst()
@@ -86,6 +87,13 @@ public final class RoutedLog: Log, @unchecked Sendable {
     }
   }
 
+  /// Room for twice an even share of a chunk; a larger one grows.
+  private func smallSlice() -> LogSlice {
+    LogSlice(
+      byteCapacity: max(4 << 10, 2 * RoutedLog.readBytes / partitionCount),
+      recordCapacity: max(64, min(2 * batchRecords / partitionCount, 4_096)))
+  }
+
   private func route() throws(Failure) {
     try state.reader.read(into: state.chunk, maxBytes: RoutedLog.readBytes, maxRecords: batchRecords)
     let chunk = state.chunk
@@ -95,7 +103,7 @@ public final class RoutedLog: Log, @unchecked Sendable {
     }
     let batch = state.batch
     batch.decode(chunk.bytes, ranges: chunk.ranges, count: chunk.count)
-    let parts = (0..<partitionCount).map { _ in state.spare.popLast() ?? LogSlice() }
+    let parts = (0..<partitionCount).map { _ in state.spare.popLast() ?? smallSlice() }
     for row in 0..<chunk.count {
       let partition = batch.status[row] == 0 ? Int(batch.partitionHash[row] % UInt32(partitionCount)) : 0
       guard state.isRead[partition], chunk.offsets[row] >= state.from[partition] else { continue }

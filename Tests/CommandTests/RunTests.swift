@@ -33,6 +33,15 @@ private func event(_ number: Int, user: Int, type: String = "view", time: String
     #expect(second.json["read_this_run"] as? Int == 5)
   }
 
+  /// What waits for its partition takes the memory it has bytes, not a buffer for each partition and read.
+  @Test func memoryDoesNotGrowWithThePartitionsRecordsAreRoutedTo() {
+    let input = Made.events(scratch, "a.ndjson", count: 60_000, bytes: 1_000)
+    let result = run("--input", input, "--partitions", "100", "--memory", "256MiB")
+    #expect(result.json["read"] as? Int == 60_000)
+    let peak = result.json["peak_rss_bytes"] as? Int ?? .max
+    #expect(peak < 800 << 20, "\(peak >> 20) MiB; it was 1,650 when every part had a buffer of 1 MiB, and is about 370")
+  }
+
   @Test func aChangedFileIsRefused() {
     let input = scratch.write("a.ndjson", (0..<10).map { event($0, user: $0) }.joined())
     #expect(run("--input", input).code == 0)

@@ -27,6 +27,19 @@ import Testing
     (["funnel", "checkout", "--start", "2026-03-03"], "/funnels/checkout/results?start_time=2026-03-03"),
   ]
 
+  @Test func anotherTopicOrTheSameNameTwiceIsRefused() throws {
+    importing(100)
+    let file = try String(contentsOf: Program.root.appending(path: Made.topology), encoding: .utf8)
+    let here = scratch.write("here.yaml", file)
+    let twice = Program.run("serve", Made.topology, here, "--data", data, "--listen", "127.0.0.1:0")
+    #expect(twice.code == 1 && twice.errors.contains("two of the files are topology 'web'"), "\(twice.errors)")
+    #expect(Program.run("run", here, "--data", data, "--json").json["read"] as? Int == 100)
+    #expect(Program.run("import", scratch.path("a.ndjson"), "--topic", "other", "--data", data).code == 0)
+    let other = scratch.write("other.yaml", file.replacingOccurrences(of: "topic: events", with: "topic: other"))
+    let moved = Program.run("serve", other, "--data", data, "--listen", "127.0.0.1:0")
+    #expect(moved.code == 1 && moved.errors.contains("was built from topic 'events'"), "\(moved.errors)")
+  }
+
   @Test func answersAreThoseOfTheCommandLine() {
     importing(30_000)
     let server = Served([Made.topology, "--data", data])

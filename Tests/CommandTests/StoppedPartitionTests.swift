@@ -50,6 +50,21 @@ import Testing
     return Made.numbers(scratch.path("whole"))
   }
 
+  @Test func aDamagedStateSaysHowItIsBuiltAnew() throws {
+    importing(1, count: 2_000)
+    #expect(run().code == 0)
+    let numbers = Made.numbers(data)
+    let state = scratch.path("data/topologies/web/gen-1/p-001/state")
+    try Data("garbage".utf8).write(to: URL(filePath: "\(state)/CURRENT"))
+    let stopped = run()
+    #expect(stopped.code == 2)
+    #expect(stopped.errors.contains("remove \(state) and start again"), "\(stopped.errors)")
+    try FileManager.default.removeItem(atPath: state)
+    let again = run()
+    #expect(again.code == 0, "\(again.errors)")
+    Made.expectEqual(Made.numbers(data), numbers, "built anew and never damaged")
+  }
+
   @Test func damageStopsOnePartitionUntilItIsRepaired() throws {
     importing(1)
     let whole = whole()

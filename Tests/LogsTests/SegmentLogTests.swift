@@ -76,6 +76,20 @@ import Testing
     #expect(try texts(readAll(log, 1)) == ["a"])
   }
 
+  @Test func aMediumThatCannotBeWrittenIsRead() throws {
+    var log: SegmentLog? = try SegmentLog(directory: scratch.path, topic: "t", partitions: 1, options: options)
+    try log?.append(slice(["a"]), partition: 0)
+    try log?.sync()
+    log = nil
+    var readOnly = options
+    readOnly.syncFile = { _ in
+      errno = EINVAL
+      return -1
+    }
+    let found = try SegmentLog(directory: scratch.path, topic: "t", partitions: nil, options: readOnly, readOnly: true)
+    #expect(try texts(readAll(found)) == ["a"])
+  }
+
   @Test func manyThreadsShareOneSync() throws {
     let syncs = Atomic<Int>(0)
     var options = options

@@ -1,4 +1,5 @@
 import Basics
+import Settings
 import Stores
 
 extension Answers {
@@ -116,7 +117,7 @@ extension Answers {
     let earliest = clock.firstRow(atOrAfter: newestStamp - retention, request.granularity)
     throw .invalid(
       "these rows are put together from the \(definition.grain.name) grain, which is kept for "
-        + "\(retention / Timestamp.day) days: the earliest exact \(request.granularity.name) is "
+        + "\(Durations.text(retention)): the earliest exact \(request.granularity.name) is "
         + "\(Timestamp(milliseconds: earliest))")
   }
 }

@@ -63,6 +63,10 @@ final class Serving {
     guard topics.count == 1, let topic = topics.first else {
       throw .invalid("topologies of one server read one topic; these read \(topics.sorted().joined(separator: ", "))")
     }
+    let names = topologies.map(\.topology.name)
+    for (index, name) in names.enumerated() where names[..<index].contains(name) {
+      throw .invalid("two of the files are topology '\(name)': a server has each name once")
+    }
     let data = try place.openData(create: true)
     let log = try place.openLog(topic: topic, readOnly: false)
     if let files = try Import.unfinished(log) {
