@@ -64,9 +64,8 @@ extension Examination {
           "stop 'millrace serve', then do one of what the message says; millrace log cat --partition \(partition.number) ends "
           + "when it is mended")
     }
-    for line in log.unfinished {
-      warn(.segments, place, line, fix: "nothing to do: the next 'millrace serve' or 'millrace import' cuts it off")
-    }
+    // Nobody was told that it is safe, so nothing is lost: the next process that writes cuts it off.
+    for line in log.unfinished { ok(.segments, place, line) }
     if log.partitions.allSatisfy({ $0.damage == nil }), log.unfinished.isEmpty {
       ok(
         .segments, place,
@@ -81,12 +80,12 @@ extension Examination {
       "set `log: {embedded: {retention: {age: \(Wording.retention(age))}}}`"
     }
     let bounds = log.partitions.map { Bounds(number: $0.number, start: $0.start, end: $0.end, oldest: $0.oldest) }
-    let size = log.retentionSize.map { ", size \(Wording.size($0))" } ?? ""
+    let size = log.retentionSize.map { " and raise or remove `size` (now \(Wording.size($0)))" } ?? ""
     history(
       readers, bounds, place,
       fix:
-        "set `log: {embedded: {retention: {age: forever}}}` (now \(Wording.retention(log.retentionAge))\(size)), or bring the "
-        + "removed segments back from a copy")
+        "set `log: {embedded: {retention: {age: forever}}}` (now \(Wording.retention(log.retentionAge)))\(size); what is gone "
+        + "comes back from a copy of the segments only")
     guard let size = log.retentionSize, log.bytes > size / 10 * 9 else { return }
     warn(
       .retention, place,

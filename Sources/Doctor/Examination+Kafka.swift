@@ -133,11 +133,12 @@ extension Examination {
     if !without.isEmpty {
       fail(
         .leaders, place,
-        "\(Wording.partitions(without.map(\.number))) have no leader: they can neither be read nor written",
+        "without a leader, so neither read nor written: \(Wording.partitions(without.map(\.number)))",
         fix: look)
     }
     if !behind.isEmpty {
-      warn(.leaders, place, "\(Wording.partitions(behind.map(\.number))) have replicas that are not in sync", fix: look)
+      warn(
+        .leaders, place, "with replicas that are not in sync: \(Wording.partitions(behind.map(\.number)))", fix: look)
     }
     if without.isEmpty, behind.isEmpty { ok(.leaders, place, "every partition has a leader and all its replicas") }
   }

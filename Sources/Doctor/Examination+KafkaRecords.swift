@@ -14,7 +14,9 @@ extension Examination {
         || samples.contains { $0.partition == partition.number && $0.producerTimes > 0 }
     }
     let alter = kafka.altering(topic.name, "message.timestamp.type=LogAppendTime")
-    let trust = "set `source: {trust_producer_time: true}` in the topology (another meaning: a new --data DIR)"
+    let trust =
+      "or set `source: {trust_producer_time: true}` in the topology, which gives it another meaning: \(rebuild)"
+    let copy = "what is there keeps its producers' times: copy it into a new topic with LogAppendTime and name that"
     guard !distrusting.isEmpty else {
       if setting != nil || !topic.partitions.isEmpty {
         ok(
@@ -30,15 +32,12 @@ extension Examination {
       fail(
         .timestamps, place,
         "message.timestamp.type is CreateTime: producers stamp records as they like, and topology \(names) stops at the first",
-        fix: "\(alter)\n\(trust)")
+        fix: alter + (produced.isEmpty ? "" : "\n" + copy) + "\n" + trust)
     } else if !produced.isEmpty {
       fail(
         .timestamps, place,
-        "\(Wording.partitions(produced.map(\.number))) hold records stamped by their producers"
-          + (setting == nil ? "" : ", from before the setting was changed") + ": topology \(names) stops at them",
-        fix: setting == nil
-          ? "\(alter)\n\(trust)"
-          : "copy the topic into a new one with LogAppendTime, whose stamps are then the times of copying\n\(trust)")
+        "there are records stamped by their producers in \(Wording.partitions(produced.map(\.number))): topology \(names) stops at "
+          + "them", fix: (setting == nil ? alter + "\n" : "") + copy + "\n" + trust)
     } else if setting == nil, topic.partitions.allSatisfy({ $0.newest == nil }) {
       skip(.timestamps, place, "neither the topic's settings nor a record could be seen")
     } else {

@@ -51,21 +51,21 @@ extension Examination {
     let longest = readers.contains { $0.longestRetention == nil } ? nil : readers.compactMap(\.longestRetention).max()
     let cut = topic.partitions.filter { ($0.start ?? 0) > 0 }
     let reach = cut.compactMap { $0.oldest?.milliseconds }.max().map {
-      ", which now reach back \(Wording.span(max(0, setup.now - $0)))"
+      ", now \(Wording.span(max(0, setup.now - $0))),"
     }
     let text =
-      "retention.bytes keeps the newest \(Wording.size(bytes)) of a partition\(reach ?? "") and less when more comes in"
+      "retention.bytes keeps the newest \(Wording.size(bytes)) of a partition:\(reach.map { String($0.dropFirst()) } ?? "") a shorter time the more comes in"
     for reader in readers {
       guard let oldest = cut.compactMap({ $0.oldest?.milliseconds }).max(), setup.now - oldest < leastHistory(reader)
       else {
         continue
       }
       fail(
-        .retention, place, "\(text): topology \(reader.name) needs \(Durations.text(leastHistory(reader)))", fix: fix)
+        .retention, place, "\(text), and topology \(reader.name) needs \(Wording.need(leastHistory(reader)))", fix: fix)
       return
     }
     warn(
-      .retention, place, "\(text): no promise against the \(Wording.retention(longest)) that views are kept", fix: fix)
+      .retention, place, "\(text), while views are kept \(Wording.retention(longest))", fix: fix)
   }
 
   private mutating func cleanup(_ settings: [String: String], _ place: String, fix: String) {

@@ -3,7 +3,7 @@ import Settings
 extension Examination {
   mutating func configuration() {
     let configuration = setup.configuration
-    let place = configuration.file ?? "configuration"
+    let place = "configuration"
     guard configuration.problems.isEmpty else {
       for problem in configuration.problems {
         fail(.configuration, place, problem, fix: "correct it; nothing else is looked at until then")
@@ -14,7 +14,9 @@ extension Examination {
       warn(.configuration, "environment", warning, fix: "unset it, or give it the name that was meant")
     }
     if configuration.warnings.isEmpty {
-      ok(.configuration, place, configuration.file == nil ? "none given: every key has its default" : "can be read")
+      ok(
+        .configuration, place, configuration.file.map { "\($0) can be read" } ?? "none given: every key has its default"
+      )
     }
   }
 
@@ -73,10 +75,10 @@ extension Examination {
     let total = Wording.size(machine.memoryBytes)
     let fetched = machine.fetchBytesPerPartition * Int64(stores)
     if budget + fetched > machine.memoryBytes / 10 * 9 {
-      let beside = fetched > 0 ? " and the log's client up to \(Wording.size(fetched))" : ""
+      let beside = fetched > 0 ? ", and the log's client takes up to \(Wording.size(fetched))" : ""
       fail(
         .memory, "machine",
-        "`memory` is \(Wording.size(budget))\(beside), of \(total): the process is killed when both are used",
+        "`memory` is \(Wording.size(budget)) of \(total)\(beside): the system ends the process when it is used",
         fix: fetched > machine.memoryBytes / 4
           ? "lower `log.kafka.properties: {queued.max.messages.kbytes: ...}`, or run fewer partitions here"
           : "set `memory: 25%`, and not more than 75%")

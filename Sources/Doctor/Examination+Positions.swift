@@ -24,9 +24,9 @@ extension Examination {
         "generation \(generation.number) was built from \(generation.partitionCount) partitions and the log has \(bounds.count): "
           + "users are in other partitions now",
         fix: kind == .kafka
-          ? "create a topic of \(bounds.count) partitions, copy all records into it by key, name it in `source.topic` and "
-            + "build the state in a new --data DIR; or bring back a topic of \(generation.partitionCount) partitions"
-          : "bring back the log the state was built from, or rebuild the state in a new --data DIR")
+          ? "bring back a topic of \(generation.partitionCount) partitions\nor create a topic of \(bounds.count) partitions, copy all "
+            + "records into it by user, name it in `source.topic`, and \(rebuild)"
+          : "bring back the log the state was built from\nor \(rebuild)")
       return
     }
     ok(.partitions, place, "\(Wording.count(bounds.count, "partition")), as when the state was built")
@@ -39,64 +39,73 @@ extension Examination {
   }
 
   private mutating func offsets(
-    _ pairs: [(SetupDescription.PartitionState, Bounds)], _ place: String, _ kind: LogKind
+    _ pairs: [(state: SetupDescription.PartitionState, log: Bounds)], _ place: String, _ kind: LogKind
   ) {
-    var isWell = true
-    var behind: Int64 = 0
-    for (state, log) in pairs {
-      let next = state.offset ?? state.start
-      let here = "\(place), partition \(state.number)"
-      if let start = log.start, start > next {
-        isWell = false
-        fail(
-          .position, here,
-          "the state goes on at offset \(next) and the log now begins at \(start): \(start - next) records were removed unread",
-          fix: kind == .kafka
-            ? "restore the partition's state from a checkpoint at or behind offset \(start), or copy the missing records back "
-              + "from an archive and rebuild; else build anew from what there is in a new --data DIR; and keep the topic longer "
-              + "(retention)"
-            : "restore the log's first segments from a copy, or rebuild the state from what there is in a new --data DIR"
-        )
-      } else if let end = log.end, end < next {
-        isWell = false
-        fail(
-          .position, here,
-          "the state goes on at offset \(next) and the log ends at \(end): the log was \(kind == .kafka ? "re-created, or lost records" : "exchanged or cut")",
-          fix: "bring back the log the state was made from, or rebuild the state from this one in a new --data DIR")
-      } else if let end = log.end {
-        behind += end - next
-      }
+    func next(_ state: SetupDescription.PartitionState) -> Int64 { state.offset ?? state.start }
+    let passed = pairs.filter { pair in pair.log.start.map { $0 > next(pair.state) } ?? false }
+    let beyond = pairs.filter { pair in pair.log.end.map { $0 < next(pair.state) } ?? false }
+    if let first = passed.first, let start = first.log.start {
+      fail(
+        .position, place,
+        "records were removed unread from \(Wording.partitions(passed.map(\.state.number))): partition \(first.state.number) goes on "
+          + "at offset \(next(first.state)) and its log now begins at \(start)",
+        fix: kind == .kafka
+          ? "restore a checkpoint that stands at or behind the log's beginning; or copy the missing records back from an archive "
+            + "into a new topic and \(rebuild)\nor give up what is missing: \(rebuild) from what there is\nand keep the topic longer"
+          : "restore the log's first segments from a copy\nor give up what is missing: \(rebuild) from what there is")
     }
-    if isWell, !pairs.isEmpty { ok(.position, place, "the log holds what comes next, \(behind) records behind") }
+    if let first = beyond.first, let end = first.log.end {
+      fail(
+        .position, place,
+        "the state knows more than the log has in \(Wording.partitions(beyond.map(\.state.number))): partition "
+          + "\(first.state.number) goes on at offset \(next(first.state)) and its log ends at \(end): "
+          + (kind == .kafka ? "the topic was re-created, or lost records" : "the log was exchanged or cut"),
+        fix: "bring back the log the state was made from\nor \(rebuild) from the one there is")
+    }
+    guard passed.isEmpty, beyond.isEmpty, !pairs.isEmpty else { return }
+    let behind = pairs.reduce(0) { sum, pair in sum + (pair.log.end.map { $0 - next(pair.state) } ?? 0) }
+    ok(.position, place, "the log holds what comes next: \(behind) records")
   }
 
   private mutating func readBack(_ states: [SetupDescription.PartitionState], _ place: String, _ kind: LogKind) {
-    var compared = 0
-    var untried: [(Int, String)] = []
-    var different = false
+    var same = 0
+    var different: [(number: Int, found: String)] = []
+    var failed: [(number: Int, why: String)] = []
     for state in states {
       switch state.readBack {
       case .notTried: break
-      case .same: compared += 1
-      case .failed(let why): untried.append((state.number, why))
-      case .different(let found):
-        different = true
-        fail(
-          .readBack, "\(place), partition \(state.number)",
-          "the last record read is not in the log any more: \(found)",
-          fix: "bring back the log the state was made from"
-            + (kind == .kafka ? ", or a checkpoint from before the change" : "")
-            + "; or rebuild the state from this log in a new --data DIR")
+      case .same: same += 1
+      case .different(let found): different.append((state.number, found))
+      case .failed(let why): failed.append((state.number, why))
       }
     }
-    if let first = untried.first {
-      skip(.readBack, place, "\(Wording.partitions(untried.map(\.0))): \(first.1)")
-    } else if !different, compared > 0 {
-      ok(.readBack, place, "the last record read of \(Wording.count(compared, "partition")) is the one the state knows")
+    if let first = different.first {
+      fail(
+        .readBack, place,
+        "the last record read is not in the log any more in \(Wording.partitions(different.map(\.number))): \(first.found)",
+        fix: "bring back the log the state was made from\n"
+          + (kind == .kafka ? "or restore a checkpoint from before the change\n" : "")
+          + "or \(rebuild) from the one there is")
+    }
+    if let first = failed.first {
+      skip(
+        .readBack, place,
+        "the last record of \(Wording.partitions(failed.map(\.number))) could not be read: \(first.why)")
+    }
+    if different.isEmpty, failed.isEmpty, same > 0 {
+      ok(.readBack, place, "the last record read of \(Wording.count(same, "partition")) is the one the state knows")
     }
   }
 
-  /// The least a log must keep so that a rebuilt state has one exact bucket.
+  /// What a rebuild takes: its own data directory, and the log where it is.
+  var rebuild: String {
+    guard case .embedded(let logs) = setup.log else { return "rebuild the state (`data: NEW_DIR`)" }
+    let path = logs.first?.directory.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+      separator: "/")
+    return "rebuild the state (`data: NEW_DIR`, `log: {embedded: {path: \(path ?? "./data/log")}}`)"
+  }
+
+  /// How long a log must keep records so that a rebuilt state has one exact bucket.
   func leastHistory(_ topology: SetupDescription.Topology) -> Int64 {
     topology.horizon + topology.gap + topology.within
   }
@@ -117,8 +126,8 @@ extension Examination {
       if age < least {
         fail(
           .retention, place,
-          "\(setting) is \(Durations.text(age)), and topology \(topology.name) needs \(Durations.text(least)) (horizon, gap and "
-            + "funnel window): no bucket of a rebuilt state would be exact", fix: fix(least * 2))
+          "\(setting) is \(Durations.text(age)), and topology \(topology.name) needs \(Wording.need(least)) (horizon, gap and "
+            + "funnel window): no bucket of a rebuilt state would be exact", fix: fix(Wording.wholeDays(least * 2)))
       } else if topology.longestRetention ?? .max > age {
         warn(
           .retention, place,
@@ -144,13 +153,14 @@ extension Examination {
     let youngest = cut.map { $0.oldest ?? setup.now }.max() ?? setup.now
     let reach = max(0, setup.now - youngest)
     let text =
-      "\(Wording.partitions(cut.map(\.number))) have lost their oldest records; what is left reaches back \(Wording.span(reach))"
+      "the oldest records are gone from \(Wording.partitions(cut.map(\.number))), and what is left reaches back "
+      + Wording.span(reach)
     for topology in topologies {
       let least = leastHistory(topology)
       if reach < least {
         fail(
           .history, place,
-          "\(text), and topology \(topology.name) needs \(Durations.text(least)): a rebuilt state would have no exact bucket",
+          "\(text), and topology \(topology.name) needs \(Wording.need(least)): a rebuilt state would have no exact bucket",
           fix: fix)
       } else if topology.longestRetention ?? .max > reach {
         warn(

@@ -10,14 +10,16 @@ extension Examination {
   }
 
   private mutating func file(_ topology: SetupDescription.Topology) {
-    let place = topology.file ?? "topology \(topology.name)"
+    let place = "topology \(topology.name)"
     for problem in topology.fileProblems {
-      fail(.topology, place, problem, fix: "correct the file; 'millrace validate \(place)' says when it is right")
+      fail(
+        .topology, place, problem,
+        fix: "correct the file; 'millrace validate \(topology.file ?? "FILE")' says when it is right")
     }
     guard topology.fileProblems.isEmpty else { return }
     ok(
       .topology, place,
-      topology.file == nil ? "no file named: judged by its frozen copy" : "valid: topology \(topology.name)")
+      topology.file.map { "\($0) is valid" } ?? "no file named: judged by its frozen copy")
   }
 
   private mutating func generation(_ generation: SetupDescription.Generation, of topology: SetupDescription.Topology) {
@@ -26,18 +28,21 @@ extension Examination {
       fail(
         .generation, place, failure,
         fix:
-          "restore \(generation.directory) from a copy, or rebuild the state from the log: millrace serve with a new "
-          + "--data DIR, and log.embedded.path left where it is")
+          "restore \(generation.directory) from a copy\nor \(rebuild)")
       return
     }
-    if let digest = topology.digest, topology.fileProblems.isEmpty, digest != generation.digest {
+    if let topic = generation.topic, topic != topology.topic, !generation.isFromFiles {
+      fail(
+        .generation, place, "built from topic '\(topic)', and its file names '\(topology.topic)': 'millrace serve' refuses it",
+        fix: "set `source: {topic: \(topic)}`\nor \(rebuild)")
+    } else if let digest = topology.digest, topology.fileProblems.isEmpty, digest != generation.digest {
       warn(
         .generation, place,
         "\(topology.file ?? "the file") means something else than the state was built with: the frozen copy counts, and "
           + "'millrace run' refuses the file",
         fix:
-          "diff \(topology.file ?? "FILE") \(generation.directory)/topology.yaml shows what changed; the new meaning is "
-          + "built in a new --data DIR")
+          "diff \(topology.file ?? "FILE") \(generation.directory)/topology.yaml shows what changed; for the new "
+          + "meaning \(rebuild)")
     } else {
       ok(.generation, place, "the frozen topology means what the state was built with")
     }
@@ -54,7 +59,7 @@ extension Examination {
       } else if let message = partition.failure {
         fail(
           .stopped, where_, "its state cannot be opened: \(message)",
-          fix: "restore \(generation.directory) from a copy, or rebuild the state from the log in a new --data DIR")
+          fix: "restore \(generation.directory) from a copy\nor \(rebuild)")
       }
     }
     if generation.partitions.allSatisfy({ $0.stopped == nil && $0.failure == nil }), !generation.partitions.isEmpty {

@@ -109,6 +109,8 @@ public struct SetupDescription: Sendable, Equatable {
     /// Why it cannot be used.
     public var failure: String?
     public var digest = ""
+    /// Of the frozen copy.
+    public var topic: String?
     /// Built from files: the log does not concern it.
     public var isFromFiles = false
     public var partitionCount = 0

@@ -30,6 +30,16 @@ enum Wording {
     return "\(milliseconds) ms"
   }
 
+  /// As `span`, rounded up.
+  static func need(_ milliseconds: Int64) -> String {
+    let tenths = (milliseconds + 359_999) / 360_000
+    return milliseconds % 86_400_000 == 0
+      ? "\(milliseconds / 86_400_000) d" : tenths % 10 == 0 ? "\(tenths / 10) h" : "\(tenths / 10).\(tenths % 10) h"
+  }
+
+  /// Advice is a round number.
+  static func wholeDays(_ milliseconds: Int64) -> Int64 { (milliseconds + 86_399_999) / 86_400_000 * 86_400_000 }
+
   static func retention(_ milliseconds: Int64?) -> String { milliseconds.map(Durations.text) ?? "forever" }
 
   static func count(_ number: Int, _ noun: String) -> String { number == 1 ? "1 \(noun)" : "\(number) \(noun)s" }

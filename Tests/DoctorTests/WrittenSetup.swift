@@ -109,6 +109,7 @@ struct WrittenSetup {
     switch key[0] {
     case "failure": generation.failure = value
     case "digest": generation.digest = value
+    case "topic": generation.topic = value
     case "from_files": generation.isFromFiles = value == "true"
     case "partitions":
       generation.partitionCount = Int(value)!
