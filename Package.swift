@@ -39,7 +39,9 @@ let package = Package(
     .target(name: "Bench", dependencies: ["Basics", "Events", "Workload"], swiftSettings: hot),
     .executableTarget(
       name: "millrace",
-      dependencies: ["Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload", "Bench", "Doctor"]),
+      dependencies: [
+        "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload", "Bench", "Doctor",
+      ]),
 
     .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
     .testTarget(

@@ -33,7 +33,8 @@ extension Examination {
     }
     if let topic = generation.topic, topic != topology.topic, !generation.isFromFiles {
       fail(
-        .generation, place, "built from topic '\(topic)', and its file names '\(topology.topic)': 'millrace serve' refuses it",
+        .generation, place,
+        "built from topic '\(topic)', and its file names '\(topology.topic)': 'millrace serve' refuses it",
         fix: "set `source: {topic: \(topic)}`\nor \(rebuild)")
     } else if let digest = topology.digest, topology.fileProblems.isEmpty, digest != generation.digest {
       warn(
