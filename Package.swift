@@ -33,12 +33,16 @@ let package = Package(
       name: "Runtime", dependencies: ["Basics", "Settings", "Events", "Logs", "Stores", "Dataflow"],
       swiftSettings: hot),
     .target(name: "Service", dependencies: ["Basics", "Settings", "Dataflow", "Runtime", "CMicroHTTPD"]),
+    // What can be wrong with a setup, as rules over a description of it.
+    .target(name: "Doctor", dependencies: ["Settings", "Logs"]),
     .target(name: "Workload", dependencies: ["Basics"], swiftSettings: hot),
     // Measures the program as it is shipped, from outside; what it expects shares no code with what computes it.
     .target(name: "Bench", dependencies: ["Basics", "Events", "Workload"], swiftSettings: hot),
     .executableTarget(
       name: "millrace",
-      dependencies: ["Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload", "Bench"]),
+      dependencies: [
+        "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload", "Bench", "Doctor",
+      ]),
 
     .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
     .testTarget(
@@ -55,6 +59,8 @@ let package = Package(
     .testTarget(
       name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
+    .testTarget(
+      name: "DoctorTests", dependencies: ["Doctor", "Logs", "Settings", "Basics"], exclude: ["Scripts"]),
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Basics"]),
     // The shipped program as a process: built separately, so that it is killed and restarted as it is shipped.

@@ -27,6 +27,12 @@ public final class DataDirectory: Sendable {
     try checkFormat(create: create)
   }
 
+  /// For those who only look: without a lock, so what is read may change meanwhile.
+  init(lookingAt path: String) {
+    self.path = path
+    lock = -1
+  }
+
   deinit { close(lock) }
 
   private static func lock(_ path: String) throws(Failure) -> Int32 {
@@ -44,7 +50,7 @@ public final class DataDirectory: Sendable {
     return file
   }
 
-  private func checkFormat(create: Bool) throws(Failure) {
+  func checkFormat(create: Bool) throws(Failure) {
     let file = "\(path)/millrace.json"
     guard let text = try DurableFile.read(file) else {
       guard create || DurableFile.list("\(path)/topologies").isEmpty else {

@@ -52,6 +52,7 @@ enum Console {
   static func bold(_ text: String) -> String { outputIsTerminal ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
   static func dim(_ text: String) -> String { outputIsTerminal ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
   static func green(_ text: String) -> String { outputIsTerminal ? "\u{1b}[32m\(text)\u{1b}[0m" : text }
+  static func yellow(_ text: String) -> String { outputIsTerminal ? "\u{1b}[33m\(text)\u{1b}[0m" : text }
   static func red(_ text: String) -> String { outputIsTerminal ? "\u{1b}[31m\(text)\u{1b}[0m" : text }
 
   /// Columns as wide as their widest entry; numbers to the right.

@@ -13,6 +13,7 @@ enum Millrace {
       Command(Validate.syntax, Validate.run), Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
       Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),
+      Command(DoctorCommand.syntax, DoctorCommand.run),
       Command(Generate.syntax, Generate.run), Command(Benchmark.syntax, Benchmark.run),
     ]
   }

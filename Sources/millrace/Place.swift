@@ -17,10 +17,10 @@ struct Place {
     "memory", "SIZE", "memory for caches and operators, 512MiB or 25% (default 25%)")
 
   /// - Errors: `.invalid` from the configuration file, the environment, or an option.
-  init(_ arguments: Arguments) throws(Failure) {
+  init(_ arguments: Arguments, warns: Bool = true) throws(Failure) {
     var configuration = try Configuration.load(
       path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
-    for warning in configuration.warnings { Console.warn(warning) }
+    if warns { for warning in configuration.warnings { Console.warn(warning) } }
     if let data = arguments.text("data") {
       configuration.data = data
       configuration.log.path = nil

@@ -9,7 +9,7 @@ import Testing
 
   static let verbs = [
     "demo", "serve", "run", "import", "validate", "status", "query", "funnel", "export", "quarantine", "log",
-    "generate",
+    "generate", "doctor",
   ]
 
   private func small() -> String {

@@ -1,0 +1,167 @@
+import Basics
+import Dataflow
+import Doctor
+import Foundation
+import Glibc
+import Runtime
+import Settings
+
+/// Looks at everything the configuration names, and writes down what is there.
+struct SetupLook {
+  private(set) var setup = SetupDescription()
+
+  init(_ arguments: Arguments) {
+    setup.now = wallMilliseconds()
+    setup.configuration.file = arguments.text("config")
+    do throws(Failure) {
+      let place = try Place(arguments, warns: false)
+      setup.configuration.warnings = place.configuration.warnings
+      look(place, arguments.positional.isEmpty ? place.configuration.topologies : arguments.positional)
+    } catch {
+      setup.configuration.problems = SetupLook.lines(error)
+    }
+  }
+
+  static func lines(_ failure: Failure) -> [String] { failure.message.split(separator: "\n").map(String.init) }
+
+  private mutating func look(_ place: Place, _ files: [String]) {
+    setup.configuration.connections = place.configuration.http.connections
+    setup.machine.memoryBytes = Int64(clamping: Place.machineMemory)
+    setup.machine.budgetBytes = Int64(place.memoryBytes)
+    setup.machine.openFiles = SetupLook.openFiles
+    let data = DataLook(place.configuration.data)
+    self.data(data, place)
+    topologies(files, data)
+    setup.log = .embedded(EmbeddedLogLook(place, setup, data).logs)
+    readBack(place, data)
+  }
+
+  private static var openFiles: Int64 {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+    return Int64(clamping: limit.rlim_max)
+  }
+
+  private mutating func data(_ data: DataLook, _ place: Place) {
+    setup.data.path = place.configuration.data
+    setup.data.isThere = data.isThere
+    setup.data.failure = data.failure?.message
+    setup.data.inUseBy = data.inUseBy
+    let used = data.found.reduce(0) { $0 + ($1.generation?.stateBytes ?? 0) }
+    setup.data.disk = SetupLook.disk(place.configuration.data, reserve: nil, used: Int64(used))
+  }
+
+  /// Room where a path is or will be; nil when the system does not say.
+  static func disk(_ path: String, reserve: Size?, used: Int64) -> SetupDescription.Disk? {
+    var path = path
+    var space = statvfs()
+    while statvfs(path, &space) != 0 {
+      guard path != ".", path != "/" else { return nil }
+      let parent = (path as NSString).deletingLastPathComponent
+      path = parent.isEmpty ? "." : parent
+    }
+    let total = Int64(clamping: UInt64(space.f_blocks) * UInt64(space.f_frsize))
+    return SetupDescription.Disk(
+      freeBytes: Int64(clamping: UInt64(space.f_bavail) * UInt64(space.f_frsize)), totalBytes: total,
+      reserveBytes: reserve?.bytes(of: total) ?? 0, usedBytes: used)
+  }
+
+  private mutating func topologies(_ files: [String], _ data: DataLook) {
+    for file in files { setup.topologies.append(topology(file)) }
+    for found in data.found {
+      let index =
+        setup.topologies.firstIndex { $0.name == found.topology && $0.fileProblems.isEmpty } ?? setup.topologies.count
+      if index == setup.topologies.count {
+        var topology = SetupDescription.Topology(name: found.topology)
+        if let frozen = found.generation?.topology { topology.take(frozen) }
+        setup.topologies.append(topology)
+      }
+      setup.topologies[index].generation = generation(found)
+    }
+  }
+
+  private func topology(_ file: String) -> SetupDescription.Topology {
+    do throws(Failure) {
+      let loaded = try Topology.load(path: file)
+      _ = try Plan(loaded)
+      var topology = SetupDescription.Topology(name: loaded.name)
+      topology.file = file
+      topology.digest = Semantics.digest(of: loaded)
+      topology.take(loaded)
+      return topology
+    } catch {
+      var topology = SetupDescription.Topology(name: (file as NSString).lastPathComponent)
+      topology.file = file
+      topology.fileProblems = SetupLook.lines(error)
+      return topology
+    }
+  }
+
+  private func generation(_ found: DataLook.Found) -> SetupDescription.Generation {
+    var generation = SetupDescription.Generation(number: found.number, directory: found.directory)
+    generation.failure = found.failure?.message
+    guard let loaded = found.generation else { return generation }
+    generation.digest = loaded.digest
+    generation.topic = loaded.topology.source.topic
+    if case .files = loaded.source { generation.isFromFiles = true }
+    generation.partitionCount = loaded.partitionCount
+    generation.partitions = found.partitions.map { partition in
+      var state = SetupDescription.PartitionState(number: partition.number)
+      state.start = loaded.starts[partition.number]
+      state.offset = partition.position?.offset
+      state.stopped = loaded.stopped(partition.number)
+      state.failure = partition.failure?.message
+      return state
+    }
+    return generation
+  }
+
+  /// Opening a reader at a position compares the record before it with what the state knows.
+  private mutating func readBack(_ place: Place, _ data: DataLook) {
+    guard case .embedded(let logs) = setup.log else { return }
+    for found in data.found {
+      guard let generation = found.generation, generation.source == .log,
+        let index = setup.topologies.firstIndex(where: { $0.name == found.topology && $0.generation != nil }),
+        let looked = logs.first(where: { $0.topic == generation.topology.source.topic }),
+        looked.partitions.count == generation.partitionCount,
+        let log = try? place.openLog(topic: looked.topic, readOnly: true)
+      else { continue }
+      for partition in found.partitions {
+        guard let position = partition.position, position.offset > 0,
+          let start = looked.partitions[partition.number].start, let end = looked.partitions[partition.number].end,
+          // Beyond these the finding is another.
+          position.offset > start, position.offset <= end
+        else { continue }
+        let result: SetupDescription.PartitionState.ReadBack
+        do throws(Failure) {
+          _ = try log.reader(partition: partition.number, from: position)
+          result = .same
+        } catch {
+          result = error.kind == .corrupt ? .different(error.message) : .failed(error.message)
+        }
+        setup.topologies[index].generation?.partitions[partition.number].readBack = result
+      }
+    }
+  }
+}
+
+extension SetupDescription.Topology {
+  /// What the rules ask of a topology.
+  fileprivate mutating func take(_ topology: Topology) {
+    topic = topology.source.topic
+    horizon = topology.source.horizonMilliseconds
+    gap = topology.gapMilliseconds
+    trustsProducerTime = topology.source.trustProducerTime
+    trustsStamps = topology.source.trustStamps
+    var retentions: [Int64?] = []
+    for view in topology.views {
+      switch view.kind {
+      case .rollup(let rollup): retentions += rollup.grains.map(\.retentionMilliseconds)
+      case .funnel(let funnel):
+        retentions.append(funnel.retentionMilliseconds)
+        within = max(within, funnel.withinMilliseconds)
+      }
+    }
+    longestRetention = retentions.contains(nil) ? nil : retentions.compactMap { $0 }.max()
+  }
+}
