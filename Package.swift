@@ -57,7 +57,8 @@ let package = Package(
     .testTarget(name: "OracleTests", dependencies: ["Oracle", "Dataflow", "Basics"]),
     .testTarget(name: "DataflowTests", dependencies: ["Seeded", "Oracle", "Dataflow", "Events", "Stores", "Basics"]),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
+      name: "RuntimeTests",
+      dependencies: ["Seeded", "Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
     .testTarget(
       name: "DoctorTests", dependencies: ["Doctor", "Logs", "Settings", "Basics"], exclude: ["Scripts"]),

@@ -95,7 +95,7 @@ public struct BoundedRun: Sendable {
     }
     guard generation.source == source else {
       throw .invalid(
-        "\(data.path) was built from \(describe(generation.source)), not from \(describe(source)): the list of files is the "
+        "\(data.path) was built from \(generation.source.name), not from \(source.name): the list of files is the "
           + "log, so use the same files in the same order, or a new --data")
     }
     if case .log = source, generation.partitionCount != starts.count {
@@ -110,13 +110,6 @@ public struct BoundedRun: Sendable {
           + "\(generation.partitionCount), or a new --data")
     }
     return generation
-  }
-
-  private static func describe(_ source: Generation.Source) -> String {
-    switch source {
-    case .log: "the embedded log"
-    case .files(let paths, let keyed): "\(keyed ? "the keyed files" : "the files") \(paths.joined(separator: " "))"
-    }
   }
 
   private static func absolute(_ path: String) -> String {

@@ -11,8 +11,17 @@ public struct Generation: Sendable {
   /// What the state was made from; part of its identity.
   public enum Source: Codable, Equatable, Sendable {
     case log
+    case kafka(topic: String)
     /// Absolute paths, or `-`, in order. Keyed: each is one partition.
     case files(paths: [String], keyed: Bool)
+
+    var name: String {
+      switch self {
+      case .log: "the embedded log"
+      case .kafka(let topic): "Kafka's topic '\(topic)'"
+      case .files(let paths, let keyed): "\(keyed ? "the keyed files" : "the files") \(paths.joined(separator: " "))"
+      }
+    }
   }
 
   private struct Description: Codable {

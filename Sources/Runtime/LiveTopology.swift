@@ -2,13 +2,24 @@ import Basics
 import Dataflow
 import Logs
 import Stores
+import Synchronization
 
 /// A generation at work: a store and a task per partition, worked on by a pool, read by anyone.
+///
+/// All partitions of the log, or, as a member of a consumer group, those that the group gives.
 public final class LiveTopology: Sendable {
   public let generation: Generation
-  private let plan: Plan
-  private let stores: [Int: Store]
-  private let pool: WorkerPool
+  public let log: any Log
+  let plan: Plan
+  /// Those that answers read. A partition that went elsewhere is not among them: its numbers stand still.
+  let stores: Mutex<[Int: Store]>
+  /// Stores of partitions that went elsewhere, open for when they come back: a query may still hold them, and RocksDB opens
+  /// a directory once.
+  let kept = Mutex<[Int: Store]>([:])
+  let pool: WorkerPool
+  let budget: MemoryBudget
+  let options: Options
+  let onStop: @Sendable (Int, Failure) -> Void
 
   public struct Options: Sendable {
     public var threads: Int
@@ -34,6 +45,9 @@ public final class LiveTopology: Sendable {
     log makeLog: ([LogPosition]) throws(Failure) -> any Log
   ) throws(Failure) {
     self.generation = generation
+    self.budget = budget
+    self.options = options
+    self.onStop = onStop
     let plan = try Plan(generation.topology)
     self.plan = plan
     var stores: [Int: Store] = [:]
@@ -65,12 +79,8 @@ public final class LiveTopology: Sendable {
       }
     }
     let log = try makeLog(positions)
-    guard log.partitionCount == generation.partitionCount else {
-      throw .invalid(
-        "topology \(generation.topology.name) was built from a log of \(generation.partitionCount) partitions and the log has "
-          + "\(log.partitionCount): the count is part of a log's identity, so rebuild the state in a new data directory"
-      )
-    }
+    self.log = log
+    try LiveTopology.check(log, generation)
     var tasks: [PartitionTask] = []
     for partition in 0..<generation.partitionCount {
       guard !closed.contains(partition), let store = stores[partition] else { continue }
@@ -85,12 +95,51 @@ public final class LiveTopology: Sendable {
         stop(partition, error)
       }
     }
-    self.stores = stores
+    self.stores = Mutex(stores)
     pool = WorkerPool(tasks, log: log, threads: options.threads, mode: options.mode, stopped: stopped) {
       generation.setStopped($0, $1.message)
       onStop($0, $1)
     }
   }
+
+  /// With no partition yet: a member of a consumer group is given some.
+  ///
+  /// - Errors: the log has another partition count.
+  public init(
+    _ generation: Generation, memberOf log: any Log, budget: MemoryBudget, options: Options,
+    onStop: @escaping @Sendable (Int, Failure) -> Void
+  ) throws(Failure) {
+    self.generation = generation
+    self.budget = budget
+    self.options = options
+    self.onStop = onStop
+    self.log = log
+    let plan = try Plan(generation.topology)
+    self.plan = plan
+    try LiveTopology.check(log, generation)
+    stores = Mutex([:])
+    let now = wallMilliseconds()
+    let elsewhere = (0..<generation.partitionCount).map { partition in
+      var status = PartitionStatus(partition: partition, ledger: Ledger(columns: plan.projection.columns.count))
+      status.state = .elsewhere(since: now)
+      return status
+    }
+    pool = WorkerPool([], log: log, threads: options.threads, mode: options.mode, stopped: elsewhere) {
+      generation.setStopped($0, $1.message)
+      onStop($0, $1)
+    }
+  }
+
+  private static func check(_ log: any Log, _ generation: Generation) throws(Failure) {
+    guard log.partitionCount != generation.partitionCount else { return }
+    throw .invalid(
+      "topology \(generation.topology.name) was built from a log of \(generation.partitionCount) partitions and the log has "
+        + "\(log.partitionCount): the count is part of a log's identity, so rebuild the state in a new data directory"
+    )
+  }
+
+  /// How the brokers of a log in Kafka are reached; nil for others.
+  public var brokers: BrokerStatus? { (log as? KafkaLog).map { BrokerStatus($0.health) } }
 
   public func start() { pool.start() }
   public func stop() { pool.stop() }
@@ -103,21 +152,32 @@ public final class LiveTopology: Sendable {
     // Statuses first: what they say is applied is then in the snapshots.
     let statuses = statuses
     let now = wallMilliseconds()
+    let stores = stores.withLock { $0 }
     let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
     let answers = try Answers(plan: plan, snapshots: snapshots)
     return Reading(
       topology: generation.topology, generation: generation.number, answers: answers,
-      partial: statuses.compactMap { status in
-        status.failure.map { MissingPartition(partition: status.partition, message: $0.message) }
-      },
+      partial: statuses.compactMap(LiveTopology.missing),
       completeUntil: LiveTopology.completeUntil(statuses), takenAt: now)
+  }
+
+  private static func missing(_ status: PartitionStatus) -> MissingPartition? {
+    switch status.state {
+    case .running, .finished: return nil
+    case .stopped(let failure): return MissingPartition(partition: status.partition, message: failure.message)
+    case .elsewhere(let since):
+      return MissingPartition(
+        partition: status.partition,
+        message: "another instance of the consumer group has had it, or nobody, since "
+          + "\(Timestamp(milliseconds: since)); ask the others too")
+    }
   }
 
   /// The least of what the partitions have applied: when one was last seen at its log's end, or its newest stamp while it is
   /// behind. Stopped partitions are named in the answer instead.
   static func completeUntil(_ statuses: [PartitionStatus]) -> Int64? {
     var least: Int64?
-    for status in statuses where status.failure == nil {
+    for status in statuses where status.failure == nil && status.isHere {
       guard let time = [status.caughtUpAt, status.newestStamp].compactMap({ $0 }).max() else { return nil }
       least = min(least ?? time, time)
     }
@@ -125,6 +185,7 @@ public final class LiveTopology: Sendable {
   }
 
   public func rejected(_ body: (RejectedRecord) throws(Failure) -> Bool) throws(Failure) {
+    let stores = stores.withLock { $0 }
     for partition in stores.keys.sorted() {
       guard try RejectedRecords.list(stores[partition]!.snapshot(), partition: partition, body) else { return }
     }

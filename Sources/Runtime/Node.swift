@@ -5,15 +5,23 @@ import Logs
 import Stores
 import Synchronization
 
-/// `millrace serve`: the embedded log and every topology that follows it, in one process.
+/// `millrace serve`: every topology that follows the log, in one process.
 public final class Node: Sendable {
+  /// The log of all topologies, or how each of them joins a consumer group of its own.
+  public enum Source: Sendable {
+    case embedded(SegmentLog)
+    case kafka(KafkaOptions)
+  }
+
   public let data: DataDirectory
-  public let log: SegmentLog
+  /// The embedded log, if that is the source.
+  public let embedded: SegmentLog?
   public let topologies: [LiveTopology]
   public let startedAt: Int64
   public let budget: MemoryBudget
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
-  private let endsAtStart: [Int64]
+  private let endsAtStart: [Int64]?
+  private let commitsToGroup = Mutex<[String: [Int: Int64]]>([:])
   private let isStopping = Mutex(false)
   private let housekeeping = DispatchGroup()
   private let report: @Sendable (String) -> Void
@@ -35,62 +43,102 @@ public final class Node: Sendable {
   ///
   /// - `report`: told, in a sentence, what an operator should know.
   public init(
-    _ data: DataDirectory, log: SegmentLog, topologyFiles: [(text: String, topology: Topology)], options: Options,
+    _ data: DataDirectory, source: Source, topologyFiles: [(text: String, topology: Topology)], options: Options,
     report: @escaping @Sendable (String) -> Void
   ) throws(Failure) {
     self.data = data
-    self.log = log
     self.report = report
     startedAt = wallMilliseconds()
     budget = MemoryBudget(bytes: options.memory)
-    for line in log.recovered { report(line) }
-    var generations: [Generation] = []
-    for (text, topology) in topologyFiles {
-      guard try data.currentGeneration(of: topology.name) != nil else {
-        generations.append(
-          try Generation.create(
-            data, topology: topology, text: text, source: .log, starts: try log.starts()))
-        continue
-      }
-      let generation = try Generation.load(data, topology: topology.name)
-      guard generation.source == .log else {
-        throw .invalid(
-          "\(generation.directory) was built from files, not from the log: use another --data to serve '\(topology.name)'"
-        )
-      }
-      let topic = generation.topology.source.topic
-      guard topic == log.topic else {
-        throw .invalid(
-          "topology '\(topology.name)' was built from topic '\(topic)' (\(generation.directory)/topology.yaml), not from "
-            + "'\(log.topic)': go back to that topic, or build the other one in a new --data")
-      }
-      if generation.digest != Semantics.digest(of: topology) {
-        report(
-          "the file of topology '\(topology.name)' differs from generation \(generation.number): the frozen "
-            + "\(generation.directory)/topology.yaml counts until a new generation is built")
-      }
-      generations.append(generation)
+    switch source {
+    case .embedded(let log):
+      embedded = log
+      for line in log.recovered { report(line) }
+      var ends: [Int64] = []
+      for partition in 0..<log.partitionCount { ends.append(try log.endOffset(partition: partition) ?? 0) }
+      endsAtStart = ends
+    case .kafka:
+      embedded = nil
+      endsAtStart = nil
     }
-    var ends: [Int64] = []
-    for partition in 0..<log.partitionCount { ends.append(try log.endOffset(partition: partition) ?? 0) }
-    endsAtStart = ends
+    var opened: [(Generation, any Log)] = []
+    for (text, topology) in topologyFiles { opened.append(try Node.open(data, text, topology, source, report)) }
+    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
     var live: [LiveTopology] = []
-    for generation in generations {
+    for (generation, log) in opened {
       var settings = LiveTopology.Options(
-        threads: options.threads, mode: .follow, partitionsInProcess: log.partitionCount * generations.count)
+        threads: options.threads, mode: .follow, partitionsInProcess: partitions)
       settings.task = options.task
       let name = generation.topology.name
-      live.append(
-        try LiveTopology(
-          generation, budget: budget, options: settings,
-          onStop: { report("topology \(name), partition \($0) stopped: \($1.message)") },
-          log: { (_) throws(Failure) in log }))
+      let onStop: @Sendable (Int, Failure) -> Void = {
+        report("topology \(name), partition \($0) stopped: \($1.message)")
+      }
+      if log is KafkaLog {
+        live.append(
+          try LiveTopology(generation, memberOf: log, budget: budget, options: settings, onStop: onStop))
+      } else {
+        live.append(
+          try LiveTopology(
+            generation, budget: budget, options: settings, onStop: onStop, log: { (_) throws(Failure) in log }))
+      }
     }
     topologies = live
   }
 
+  /// The generation to serve and the log it follows: the first generation is made when there is none.
+  private static func open(
+    _ data: DataDirectory, _ text: String, _ topology: Topology, _ source: Source, _ report: (String) -> Void
+  ) throws(Failure) -> (Generation, any Log) {
+    let wanted: Generation.Source
+    switch source {
+    case .embedded: wanted = .log
+    case .kafka: wanted = .kafka(topic: topology.source.topic)
+    }
+    guard try data.currentGeneration(of: topology.name) != nil else {
+      let log = try Node.log(source, topology)
+      return (
+        try Generation.create(data, topology: topology, text: text, source: wanted, starts: try log.starts()), log
+      )
+    }
+    let generation = try Generation.load(data, topology: topology.name)
+    guard generation.source == wanted else {
+      throw .invalid(
+        "\(generation.directory) was built from \(generation.source.name), not from \(wanted.name): use another --data to "
+          + "serve '\(topology.name)'")
+    }
+    let topic = generation.topology.source.topic
+    if case .embedded(let log) = source, topic != log.topic {
+      throw .invalid(
+        "topology '\(topology.name)' was built from topic '\(topic)' (\(generation.directory)/topology.yaml), not from "
+          + "'\(log.topic)': go back to that topic, or build the other one in a new --data")
+    }
+    if generation.digest != Semantics.digest(of: topology) {
+      report(
+        "the file of topology '\(topology.name)' differs from generation \(generation.number): the frozen "
+          + "\(generation.directory)/topology.yaml counts until a new generation is built")
+    }
+    return (generation, try Node.log(source, generation.topology))
+  }
+
+  /// Instances of one meaning share a group, so the group's name says what they mean.
+  private static func log(_ source: Source, _ topology: Topology) throws(Failure) -> any Log {
+    switch source {
+    case .embedded(let log): return log
+    case .kafka(let options):
+      let stamps = KafkaStamps(
+        trustsHeader: topology.source.trustStamps, trustsProducerTime: topology.source.trustProducerTime)
+      return try KafkaLog(
+        options, topic: topology.source.topic, stamps: stamps,
+        group: "\(options.group).\(topology.name).\(Semantics.digest(of: topology))")
+    }
+  }
+
   public func start() {
-    for topology in topologies { topology.start() }
+    for topology in topologies {
+      topology.start()
+      guard let log = topology.log as? KafkaLog else { continue }
+      do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
+    }
     housekeeping.enter()
     let thread = Thread { [self] in
       keepHouse()
@@ -103,16 +151,23 @@ public final class Node: Sendable {
   /// Commits everything and returns when all threads have ended.
   public func stop() {
     isStopping.withLock { $0 = true }
+    // Orderly: partitions are committed and given back before the threads end, so that others go on from there at once.
+    housekeeping.wait()
+    for topology in topologies { (topology.log as? KafkaLog)?.leave() }
     for topology in topologies { topology.stop() }
     for topology in topologies { topology.wait() }
-    housekeeping.wait()
   }
 
-  /// Whether every topology has reached the end its log had at the start. Stopped partitions do not hold it up: answers
-  /// name them.
+  /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it
+  /// was given, once. Stopped partitions do not hold it up: answers name them.
   public var isReady: Bool {
     topologies.allSatisfy { topology in
-      topology.statuses.allSatisfy { $0.failure != nil || $0.offset >= endsAtStart[$0.partition] }
+      let statuses = topology.statuses
+      guard let endsAtStart else {
+        return statuses.contains { $0.isHere }
+          && statuses.allSatisfy { $0.failure != nil || !$0.isHere || $0.caughtUpAt != nil }
+      }
+      return statuses.allSatisfy { $0.failure != nil || $0.offset >= endsAtStart[$0.partition] }
     }
   }
 
@@ -145,23 +200,49 @@ public final class Node: Sendable {
 
   private func keepHouse() {
     var due = monotonicMilliseconds()
+    var commitDue = due
     var wasNearlyFull = false
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
-      guard monotonicMilliseconds() >= due else { continue }
+      let now = monotonicMilliseconds()
+      if now >= commitDue {
+        commitDue = now + 1_000
+        commitToGroups()
+      }
+      guard let embedded, now >= due else { continue }
       due += 60_000
-      do throws(Failure) {
-        for segment in try log.applyRetention(now: wallMilliseconds()) {
-          report("removed \(segment.path) (log retention)")
-        }
-      } catch {
-        report("log retention failed: \(error.message)")
+      keepHouse(of: embedded, &wasNearlyFull)
+    }
+    commitToGroups()
+  }
+
+  private func keepHouse(of log: SegmentLog, _ wasNearlyFull: inout Bool) {
+    do throws(Failure) {
+      for segment in try log.applyRetention(now: wallMilliseconds()) {
+        report("removed \(segment.path) (log retention)")
       }
-      let isNearlyFull = log.isDiskNearlyFull
-      if isNearlyFull, !wasNearlyFull {
-        report("less than 10 % of the disk under \(log.directory) is free: \(log.diskSpace.free >> 20) MiB")
+    } catch {
+      report("log retention failed: \(error.message)")
+    }
+    let isNearlyFull = log.isDiskNearlyFull
+    if isNearlyFull, !wasNearlyFull {
+      report("less than 10 % of the disk under \(log.directory) is free: \(log.diskSpace.free >> 20) MiB")
+    }
+    wasNearlyFull = isNearlyFull
+  }
+
+  /// For lag tools: after the state, and never read back.
+  private func commitToGroups() {
+    for topology in topologies {
+      guard let log = topology.log as? KafkaLog, let group = log.group else { continue }
+      let known = commitsToGroup.withLock { $0[group] ?? [:] }
+      let moved = topology.statuses.filter {
+        $0.isHere && $0.failure == nil && $0.readThisRun > 0 && known[$0.partition] != $0.offset
       }
-      wasNearlyFull = isNearlyFull
+      log.commitToGroup(moved.map { (partition: $0.partition, offset: $0.offset, metadata: "") })
+      commitsToGroup.withLock { groups in
+        for status in moved { groups[group, default: [:]][status.partition] = status.offset }
+      }
     }
   }
 }

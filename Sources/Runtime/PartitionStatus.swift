@@ -10,6 +10,8 @@ public struct PartitionStatus: Sendable {
     case finished
     /// Stopped by a failure; the other partitions go on.
     case stopped(Failure)
+    /// Another member of the consumer group has it, or nobody yet; since then, by the machine's clock, milliseconds.
+    case elsewhere(since: Int64)
   }
 
   public var partition: Int
@@ -42,6 +44,12 @@ public struct PartitionStatus: Sendable {
   }
 
   public var lag: Int64? { endOffset.map { max(0, $0 - offset) } }
+
+  /// Whether the group has given it to this process.
+  public var isHere: Bool {
+    if case .elsewhere = state { return false }
+    return true
+  }
 
   public var failure: Failure? {
     if case .stopped(let failure) = state { return failure }

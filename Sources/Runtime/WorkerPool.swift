@@ -17,20 +17,21 @@ public final class WorkerPool: Sendable {
   /// A task owned by whoever took it from the queue: handed from thread to thread under the mutex, never shared.
   private struct Owned: @unchecked Sendable {
     let task: PartitionTask
-    let index: Int
   }
 
   private struct State {
     var ready: [Owned]
     /// Tasks that found nothing, and when they may look again, by the monotonic clock.
     var resting: [(owned: Owned, until: Int64)] = []
-    var working = 0
+    var working: Set<Int> = []
+    /// Partitions that are wanted back, and their tasks once no thread has them.
+    var leaving: Set<Int> = []
+    var left: [Int: Owned] = [:]
     var isStopping = false
-    var threads = 0
   }
 
   private let state: Mutex<State>
-  private let statuses: Mutex<[PartitionStatus]>
+  private let statuses: Mutex<[Int: PartitionStatus]>
   private let log: any Log
   private let mode: Mode
   private let onStop: @Sendable (Int, Failure) -> Void
@@ -46,20 +47,73 @@ public final class WorkerPool: Sendable {
     _ tasks: sending [PartitionTask], log: any Log, threads: Int, mode: Mode,
     stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
   ) {
-    let owned = tasks.enumerated().map { Owned(task: $1, index: $0) }
     statuses = Mutex(
-      tasks.map { task in
-        var status = PartitionStatus(partition: task.partition, ledger: task.ledger)
-        status.offset = task.position.offset
-        status.newestStamp = task.newestStamp
-        return status
-      } + stopped)
-    state = Mutex(State(ready: owned))
+      Dictionary(uniqueKeysWithValues: (tasks.map(WorkerPool.status) + stopped).map { ($0.partition, $0) }))
+    threadCount = max(1, mode == .toEnd ? min(threads, max(tasks.count, 1)) : threads)
+    state = Mutex(State(ready: tasks.map { Owned(task: $0) }))
     self.log = log
     self.mode = mode
     self.onStop = onStop
-    threadCount = max(1, min(threads, max(tasks.count, 1)))
   }
+
+  private static func status(_ task: PartitionTask) -> PartitionStatus {
+    var status = PartitionStatus(partition: task.partition, ledger: task.ledger)
+    status.offset = task.position.offset
+    status.newestStamp = task.newestStamp
+    return status
+  }
+
+  /// Works on one more partition from now on.
+  public func add(_ task: sending PartitionTask) {
+    let status = WorkerPool.status(task)
+    statuses.withLock { statuses in
+      let before = statuses[status.partition]
+      statuses[status.partition] = status
+      statuses[status.partition]!.readThisRun = before?.readThisRun ?? 0
+    }
+    let owned = Owned(task: task)
+    state.withLock { $0.ready.append(owned) }
+  }
+
+  /// Returns when nobody works on the partition any more and its reader is closed.
+  ///
+  /// - `commits`: false when its state may already be somebody else's to go on from.
+  /// - Errors: as the commit.
+  public func remove(_ partition: Int, commits: Bool) throws(Failure) {
+    let isHere = state.withLock { state in
+      let known =
+        state.working.contains(partition) || state.ready.contains { $0.task.partition == partition }
+        || state.resting.contains { $0.owned.task.partition == partition }
+      if known { state.leaving.insert(partition) }
+      return known
+    }
+    guard isHere else { return }
+    let owned = waitFor(partition)
+    guard commits, let owned else { return }
+    try owned.task.commit()
+    report(owned, read: 0, caughtUpAt: nil)
+  }
+
+  /// The task, once no thread has it; nil when it stopped meanwhile.
+  private func waitFor(_ partition: Int) -> Owned? {
+    while true {
+      let found: Owned?? = state.withLock { state in
+        if let index = state.ready.firstIndex(where: { $0.task.partition == partition }) {
+          state.left[partition] = state.ready.remove(at: index)
+        } else if let index = state.resting.firstIndex(where: { $0.owned.task.partition == partition }) {
+          state.left[partition] = state.resting.remove(at: index).owned
+        }
+        if state.working.contains(partition) { return nil }
+        state.leaving.remove(partition)
+        return .some(state.left.removeValue(forKey: partition))
+      }
+      if let found { return found }
+      Thread.sleep(forTimeInterval: 0.001)
+    }
+  }
+
+  /// Says what has become of a partition that is not, or no longer, worked on here.
+  public func set(_ status: PartitionStatus) { statuses.withLock { $0[status.partition] = status } }
 
   public func start() {
     for number in 0..<threadCount {
@@ -81,7 +135,7 @@ public final class WorkerPool: Sendable {
   public func stop() { state.withLock { $0.isStopping = true } }
 
   /// By partition.
-  public var status: [PartitionStatus] { statuses.withLock { $0 } }
+  public var status: [PartitionStatus] { statuses.withLock { $0.values.sorted { $0.partition < $1.partition } } }
 
   private func work() {
     while true {
@@ -111,23 +165,39 @@ public final class WorkerPool: Sendable {
         return resting.until <= now
       }
       if !state.ready.isEmpty {
-        state.working += 1
-        return .task(state.ready.removeFirst())
+        let owned = state.ready.removeFirst()
+        state.working.insert(owned.task.partition)
+        return .task(owned)
       }
       if state.isStopping || mode == .toEnd {
-        return state.working == 0 && state.resting.isEmpty ? .end : .nothing
+        return state.working.isEmpty && state.resting.isEmpty ? .end : .nothing
       }
       return .nothing
     }
   }
 
-  private var isStopping: Bool { state.withLock { $0.isStopping } }
+  private enum Wish { case goOn, leave, stop }
+
+  private func wish(_ partition: Int) -> Wish {
+    state.withLock { $0.isStopping ? .stop : $0.leaving.contains(partition) ? .leave : .goOn }
+  }
 
   private func turn(_ owned: Owned) {
     let task = owned.task
     do throws(Failure) {
       let until = monotonicMilliseconds() + WorkerPool.turnMilliseconds
-      while !isStopping {
+      while true {
+        switch wish(task.partition) {
+        case .goOn: break
+        case .leave:
+          putBack(owned, resting: false)
+          return
+        case .stop:
+          try task.commit()
+          report(owned, read: 0, caughtUpAt: nil)
+          finish(owned, .running)
+          return
+        }
         let before = task.ledger.read
         let lookedAt = wallMilliseconds()
         let progress = try task.step()
@@ -152,9 +222,6 @@ public final class WorkerPool: Sendable {
           return
         }
       }
-      try task.commit()
-      report(owned, read: 0, caughtUpAt: nil)
-      finish(owned, .running)
     } catch {
       report(owned, read: 0, caughtUpAt: nil)
       onStop(task.partition, error)
@@ -165,14 +232,22 @@ public final class WorkerPool: Sendable {
   private func putBack(_ owned: Owned, resting: Bool) {
     let until = monotonicMilliseconds() + WorkerPool.restMilliseconds
     state.withLock { state in
-      state.working -= 1
-      if resting { state.resting.append((owned, until)) } else { state.ready.append(owned) }
+      let partition = owned.task.partition
+      state.working.remove(partition)
+      if state.leaving.contains(partition) {
+        state.left[partition] = owned
+      } else if resting {
+        state.resting.append((owned, until))
+      } else {
+        state.ready.append(owned)
+      }
     }
   }
 
   private func finish(_ owned: Owned, _ final: PartitionStatus.State) {
-    statuses.withLock { $0[owned.index].state = final }
-    state.withLock { $0.working -= 1 }
+    let partition = owned.task.partition
+    statuses.withLock { $0[partition]!.state = final }
+    _ = state.withLock { $0.working.remove(partition) }
   }
 
   /// What is said of a partition is what its store holds, so that an answer never claims more than it has.
@@ -181,16 +256,20 @@ public final class WorkerPool: Sendable {
   private func report(_ owned: Owned, read: Int64, caughtUpAt: Int64?) {
     let task = owned.task
     let end = (try? log.endOffset(partition: task.partition)) ?? nil
+    let partition = task.partition
     statuses.withLock { statuses in
-      statuses[owned.index].endOffset = end
-      statuses[owned.index].readThisRun += read
-      statuses[owned.index].memoryBytes = task.byteCount
-      statuses[owned.index].stageTimes = task.stageTimes
-      guard !task.hasUncommitted else { return }
-      statuses[owned.index].offset = task.position.offset
-      statuses[owned.index].newestStamp = task.newestStamp
-      statuses[owned.index].ledger = task.ledger
-      if let caughtUpAt { statuses[owned.index].caughtUpAt = caughtUpAt }
+      guard var status = statuses[partition] else { return }
+      status.endOffset = end
+      status.readThisRun += read
+      status.memoryBytes = task.byteCount
+      status.stageTimes = task.stageTimes
+      if !task.hasUncommitted {
+        status.offset = task.position.offset
+        status.newestStamp = task.newestStamp
+        status.ledger = task.ledger
+        if let caughtUpAt { status.caughtUpAt = caughtUpAt }
+      }
+      statuses[partition] = status
     }
   }
 }

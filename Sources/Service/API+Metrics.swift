@@ -58,7 +58,9 @@ extension API {
 
   private func partitions(_ all: [Scrape], _ text: inout PrometheusText) {
     text.family("millrace_partition_up", .gauge, "1 while the partition is worked on, 0 when a failure stopped it.")
-    each(all, &text) { $0.failure == nil ? 1 : 0 }
+    each(all, &text) { $0.isHere ? $0.failure == nil ? 1 : 0 : nil }
+    text.family("millrace_partition_assigned", .gauge, "1 while the partition is this instance's.")
+    each(all, &text) { $0.isHere ? 1 : 0 }
     text.family("millrace_partition_offset", .gauge, "The next offset to be read.")
     each(all, &text) { $0.offset }
     text.family("millrace_partition_end_offset", .gauge, "The offset after the log's last readable record.")
@@ -79,13 +81,16 @@ extension API {
   }
 
   private func process(_ text: inout PrometheusText) {
-    let space = node.log.diskSpace
-    text.family("millrace_log_bytes", .gauge, "Size of the embedded log.")
-    text.sample(node.log.byteCount)
-    text.family("millrace_log_disk_free_bytes", .gauge, "Free space of the log's file system.")
-    text.sample(space.free)
-    text.family("millrace_log_disk_size_bytes", .gauge, "Size of the log's file system.")
-    text.sample(space.total)
+    if let log = node.embedded {
+      let space = log.diskSpace
+      text.family("millrace_log_bytes", .gauge, "Size of the embedded log.")
+      text.sample(log.byteCount)
+      text.family("millrace_log_disk_free_bytes", .gauge, "Free space of the log's file system.")
+      text.sample(space.free)
+      text.family("millrace_log_disk_size_bytes", .gauge, "Size of the log's file system.")
+      text.sample(space.total)
+    }
+    kafka(&text)
     text.family("millrace_memory_budget_bytes", .gauge, "Memory the process was told to keep to.")
     text.sample(node.budget.bytes)
     text.family("millrace_block_cache_bytes", .gauge, "Memory in the stores' shared block cache.")
@@ -100,6 +105,20 @@ extension API {
     text.sample(node.startedAt / 1_000)
     text.family("millrace_build_info", .gauge, "Always 1; the label is the program's version.")
     text.sample(1, [("version", version), ("semantics", String(Semantics.number))])
+  }
+
+  private func kafka(_ text: inout PrometheusText) {
+    let logs = node.topologies.compactMap { live in
+      live.brokers.map { (labels: [("topology", live.generation.topology.name)], health: $0) }
+    }
+    guard !logs.isEmpty else { return }
+    text.family("millrace_kafka_brokers_up", .gauge, "Brokers the topology's consumer is connected to.")
+    for log in logs { text.sample(log.health.up, log.labels) }
+    text.family("millrace_kafka_away", .gauge, "1 while no broker is reached.")
+    for log in logs { text.sample(log.health.awaySince == nil ? 0 : 1, log.labels) }
+    text.family(
+      "millrace_kafka_key_warnings_total", .counter, "Records without a key, or with one of another partition.")
+    for log in logs { text.sample(log.health.keyWarnings, log.labels) }
   }
 
   /// A sample of the family begun for each partition that has the value.

@@ -46,7 +46,7 @@ public struct API: Sendable {
   func statuses(_ topology: LiveTopology) -> [PartitionStatus] {
     topology.statuses.map { status in
       var status = status
-      if let end = (try? node.log.endOffset(partition: status.partition)) ?? nil { status.endOffset = end }
+      if let end = (try? topology.log.endOffset(partition: status.partition)) ?? nil { status.endOffset = end }
       return status
     }
   }

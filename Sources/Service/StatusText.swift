@@ -7,14 +7,16 @@ import Settings
 /// `millrace status --json` prints.
 public enum StatusText {
   public static func topology(_ live: LiveTopology) -> String {
-    topology(live.generation, live.statuses, stateBytes: live.stateBytes)
+    topology(live.generation, live.statuses, stateBytes: live.stateBytes, live.brokers)
   }
 
   public static func topology(_ offline: OfflineTopology) throws(Failure) -> String {
     topology(offline.generation, try offline.statuses(), stateBytes: offline.stateBytes)
   }
 
-  public static func topology(_ generation: Generation, _ statuses: [PartitionStatus], stateBytes: Int) -> String {
+  public static func topology(
+    _ generation: Generation, _ statuses: [PartitionStatus], stateBytes: Int, _ brokers: BrokerStatus? = nil
+  ) -> String {
     var json = JSONText()
     json.object { json in
       json.field("name", generation.topology.name)
@@ -29,8 +31,21 @@ public enum StatusText {
         for status in statuses { partition(status, &json) }
       }
       json.field("state_bytes", stateBytes)
+      if let brokers { self.brokers(brokers, &json) }
     }
     return json.text
+  }
+
+  private static func brokers(_ brokers: BrokerStatus, _ json: inout JSONText) {
+    json.key("kafka")
+    json.object { json in
+      json.field("brokers_known", brokers.known)
+      json.field("brokers_up", brokers.up)
+      json.field("away_since", brokers.awaySince.map { Timestamp(milliseconds: $0).description })
+      json.field("last_error", brokers.lastError)
+      json.field("last_error_at", brokers.lastErrorAt.map { Timestamp(milliseconds: $0).description })
+      json.field("key_warnings", brokers.keyWarnings)
+    }
   }
 
   private static func view(_ view: ViewDefinition, _ json: inout JSONText) {
@@ -101,6 +116,9 @@ public enum StatusText {
       case .stopped(let failure):
         json.field("state", "stopped")
         json.field("message", failure.message)
+      case .elsewhere(let since):
+        json.field("state", "elsewhere")
+        json.field("since", Timestamp(milliseconds: since).description)
       }
       json.field("offset", status.offset)
       json.field("end", status.endOffset)

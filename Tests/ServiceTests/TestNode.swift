@@ -118,7 +118,7 @@ final class TestNode {
     // Committed at once: what is read can be seen, and being ready means being seen.
     options.task.policy = CommitPolicy(everyMilliseconds: 0, everyBytes: 1)
     let node = try Node(
-      try DataDirectory("\(directory)/data", create: true), log: try log("\(directory)/data/log"),
+      try DataDirectory("\(directory)/data", create: true), source: .embedded(try log("\(directory)/data/log")),
       topologyFiles: [(topology, try Topology.load(text: topology, file: "web.yaml"))], options: options
     ) { _ in }
     guard reading else { return node }

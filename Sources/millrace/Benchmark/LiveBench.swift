@@ -66,7 +66,7 @@ struct LiveBench {
     )
     let before = Reading()
     let startedAt = ChildProcess.now()
-    let feeder = LiveFeeder(work, log: node.log)
+    let feeder = LiveFeeder(work, log: node.embedded!)
     feeder.start()
     var (resident, mostBehind) = ([Int64](), Int64(0))
     let progress = Progress(now: monotonicMilliseconds())
@@ -87,7 +87,7 @@ struct LiveBench {
     let span = max(1, endedAt - startedAt)
     let cpu = after.cpuNanoseconds - before.cpuNanoseconds - fed.generating - fed.appending
     let events = max(1, fed.appended)
-    let (written, logBytes) = (after.bytesWritten - before.bytesWritten, node.log.byteCount)
+    let (written, logBytes) = (after.bytesWritten - before.bytesWritten, node.embedded!.byteCount)
     report.figures = [
       ("seconds", BenchSeries.seconds(span)),
       ("events_per_second", "\(Int64(Int128(events) * 1_000_000_000 / Int128(span)))"),

@@ -74,7 +74,8 @@ final class Serving {
         "an import of \(files.joined(separator: " ")) was interrupted: run it again to finish it")
     }
     node = try Node(
-      data, log: log, topologyFiles: topologies, options: Node.Options(memory: place.memoryBytes, threads: threads)
+      data, source: .embedded(log), topologyFiles: topologies,
+      options: Node.Options(memory: place.memoryBytes, threads: threads)
     ) { Console.note($0) }
     let api = API(node, version: Millrace.version)
     var options = Server.Options()

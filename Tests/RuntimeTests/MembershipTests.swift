@@ -1,0 +1,164 @@
+import Basics
+import Dataflow
+import Events
+import Foundation
+import Logs
+import Seeded
+import Stores
+import Testing
+import Workload
+
+@testable import Runtime
+
+/// Goal: however partitions wander between the members of a group, nothing is counted twice and nothing is missed.
+/// Method: three members with a data directory each follow one log while it grows; a seed moves partitions between them, orderly
+/// and as if they had been lost, and stops members in between. In the end every partition's owner has read it all, and what
+/// they hold together equals one run over the whole log.
+@Suite struct MembershipTests {
+  private static let topology = """
+    topology: wander
+    views:
+      activity:
+        rollup: { of: events, by: event_type, measures: { events: count, users: distinct(user_id) }, grains: { hour: forever } }
+      visits:
+        rollup: { of: sessions, measures: { sessions: count, duration: sum(duration) }, grains: { hour: forever } }
+      path:
+        funnel: { steps: [view_product, add_to_cart, purchase], within: 24h }
+    """
+  private static let partitions = 4
+
+  private let directory = FileManager.default.temporaryDirectory.appending(
+    path: "millrace-wander-\(UUID().uuidString)")
+
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func wanderingPartitionsAreCountedOnce(seed: UInt64) throws {
+    defer { try? FileManager.default.removeItem(at: directory) }
+    var random = SeededRandom(seed: seed)
+    let log = try SegmentLog(
+      directory: directory.appending(path: "log").path, topic: "events", partitions: MembershipTests.partitions,
+      options: SegmentLogOptions(), readOnly: false)
+    let feed = try Feed(seed: seed, log)
+    var members = try (0..<3).map { try member("m\($0)", log) }
+    for member in members { member.start() }
+    var owners = [Int?](repeating: nil, count: MembershipTests.partitions)
+    for _ in 0..<30 {
+      try feed.append(300)
+      let partition = random.below(MembershipTests.partitions)
+      if let owner = owners[partition] {
+        members[owner].revoked([partition], lost: random.below(3) == 0)
+        #expect(members[owner].statuses[partition].isHere == false)
+        #expect(try members[owner].reading().partial.contains { $0.partition == partition })
+        owners[partition] = nil
+      }
+      if random.below(8) == 0 {
+        // A member that dies: what it had uncommitted is gone, and its directory is opened anew.
+        let dying = random.below(3)
+        for other in owners.indices where owners[other] == dying {
+          members[dying].revoked([other], lost: true)
+          owners[other] = nil
+        }
+        members[dying].stop()
+        members[dying].wait()
+        members[dying] = try successor(of: &members[dying], "m\(dying)", log)
+        members[dying].start()
+      }
+      let next = random.below(3)
+      members[next].assigned([partition])
+      owners[partition] = next
+    }
+    for partition in owners.indices where owners[partition] == nil {
+      members[0].assigned([partition])
+      owners[partition] = 0
+    }
+    for (partition, owner) in owners.enumerated() { try wait(members[owner!], partition, log) }
+    for member in members { member.stop() }
+    for member in members { member.wait() }
+
+    let snapshots = owners.enumerated().map { partition, owner in
+      members[owner!].stores.withLock { $0[partition]! }.snapshot()
+    }
+    let plan = try Plan(members[0].generation.topology)
+    let single = try member("single", log)
+    single.assigned(Array(0..<MembershipTests.partitions))
+    single.start()
+    for partition in 0..<MembershipTests.partitions { try wait(single, partition, log) }
+    single.stop()
+    single.wait()
+    let expected = try rows(try single.reading().answers)
+    #expect(expected.count > 20)
+    #expect(try rows(try Answers(plan: plan, snapshots: snapshots)) == expected, "seed \(seed)")
+    let read = owners.enumerated().reduce(Int64(0)) { $0 + members[$1.1!].statuses[$1.0].ledger.read }
+    #expect(read == feed.appended, "seed \(seed)")
+  }
+
+  private func member(_ name: String, _ log: SegmentLog) throws -> LiveTopology {
+    let data = try DataDirectory(directory.appending(path: name).path, create: true)
+    let topology = try Topology.load(text: MembershipTests.topology, file: "wander.yaml")
+    let generation =
+      try data.currentGeneration(of: topology.name) == nil
+      ? try Generation.create(
+        data, topology: topology, text: MembershipTests.topology, source: .log, starts: try log.starts())
+      : try Generation.load(data, topology: topology.name)
+    var options = LiveTopology.Options(threads: 2, mode: .follow, partitionsInProcess: MembershipTests.partitions)
+    options.task.batchRecords = 50
+    options.task.policy = CommitPolicy(everyMilliseconds: 3, everyBytes: 40_000)
+    return try LiveTopology(
+      generation, memberOf: log, budget: MemoryBudget(bytes: 64 << 20), options: options
+    ) { Issue.record("partition \($0) stopped: \($1.message)") }
+  }
+
+  /// A new process over the same directory: the old one's stores have to be closed first.
+  private func successor(
+    of member: inout LiveTopology, _ name: String, _ log: SegmentLog
+  ) throws -> LiveTopology {
+    member = try self.member("nobody-\(UUID().uuidString)", log)
+    return try self.member(name, log)
+  }
+
+  private func wait(_ member: LiveTopology, _ partition: Int, _ log: SegmentLog) throws {
+    let end = try #require(try log.endOffset(partition: partition))
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while member.statuses[partition].offset < end {
+      try #require(Date() < deadline, "partition \(partition) stands at \(member.statuses[partition].offset) of \(end)")
+      usleep(1_000)
+    }
+  }
+
+  private func rows(_ answers: Answers) throws -> [String] {
+    var rows: [String] = []
+    for view in ["activity", "visits"] { try answers.export(view: view, grain: .hour) { rows.append("\($0)") } }
+    rows.append("\(try answers.funnel(view: "path", start: nil, end: nil, by: false))")
+    return rows
+  }
+
+  /// Appends made-up events to a log, some at a time.
+  private final class Feed {
+    private let workload: Workload
+    private let appender: LogAppender
+    private let log: SegmentLog
+    private(set) var appended: Int64 = 0
+    private var bytes = ByteWriter()
+
+    init(seed: UInt64, _ log: SegmentLog) throws {
+      let end: Int64 = 1_772_323_200_000
+      workload = try Workload(
+        WorkloadOptions(seed: seed, events: 9_000, users: 400, start: end - 2 * Timestamp.day, end: end))
+      appender = LogAppender(log)
+      self.log = log
+    }
+
+    func append(_ count: Int) throws {
+      for _ in 0..<count {
+        bytes.clear()
+        guard let line = workload.next(into: &bytes) else { break }
+        let key = UnsafeRawBufferPointer(rebasing: bytes.bytes[line.key])
+        let partition = key.isEmpty ? 0 : Int((murmur2(key) & 0x7fff_ffff) % UInt32(log.partitionCount))
+        try appender.append(
+          UnsafeRawBufferPointer(rebasing: bytes.bytes[line.range]),
+          stamp: appender.stamp(line.logTime, partition: partition), partition: partition)
+        appended += 1
+      }
+      try appender.finish()
+    }
+  }
+}
