@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The work of `millrace bench` in DuckDB: loads keyed NDJSON files and answers the same questions.
 
-    compare_duckdb.py file|memory OUTPUT WINDOW_START WINDOW_LENGTH WINDOW_COUNT FILE...
+    compare_duckdb.py file|memory|plain OUTPUT WINDOW_START WINDOW_LENGTH WINDOW_COUNT FILE...
 
 With `file` the tables are in a database file in OUTPUT, checkpointed at the end, as durable as a state that is not synced;
-with `memory` nothing outlives the process. Prints one JSON object with the moment the last answer was there, then writes
+with `memory` nothing outlives the process. `plain` is `file` as one would write it first: every field of the lines is loaded
+with the types DuckDB finds, resends are dropped by `distinct on`, users counted by `count(distinct)`. Prints one JSON object with the moment the last answer was there, then writes
 the answers to OUTPUT as CSV, which is not part of the measurement.
 
-As fast as we could make it: only the fields that are needed are read, with their types given; duplicates are dropped while
+The other two are as fast as we could make them: only the fields that are needed are read, with their types given; duplicates are dropped while
 loading (a resend is the same bytes, so any of them will do); order is not preserved; exact distinct users in two steps
 instead of count(distinct); sessions and the funnel by windows and ASOF joins over integers. All cores.
 """
@@ -36,6 +37,21 @@ from (
     device."type" as device, properties.amount as amount
   from read_ndjson($FILES, columns = $COLUMNS))
 group by u, event_id
+"""
+
+PLAIN_LOAD = """
+create table lines as select * from read_ndjson_auto($FILES);
+create table events as
+select distinct on (event_id) coalesce(user_id, anonymous_id) as u, event_type, epoch_ms("timestamp"::timestamp) as t,
+  geo.country as country, device."type" as device, properties.amount::decimal(18, 2) as amount
+from lines
+"""
+
+PLAIN_TRAFFIC = f"""
+create table traffic as
+select t // {MINUTE} as bucket, event_type, country, device, count(*) as events, coalesce(sum(amount), 0.00) as revenue,
+  count(distinct u) as users
+from events group by all
 """
 
 TRAFFIC = f"""
@@ -100,8 +116,8 @@ def text(milliseconds):
 
 def main():
     where, output, start, length, count, *files = sys.argv[1:]
-    database = f"{output}/duckdb.db" if where == "file" else ":memory:"
-    if where == "file" and os.path.exists(database):
+    database = f"{output}/duckdb.db" if where != "memory" else ":memory:"
+    if where != "memory" and os.path.exists(database):
         os.remove(database)
     connection = duckdb.connect(database)
     connection.execute("set preserve_insertion_order = false")
@@ -109,18 +125,19 @@ def main():
     values = {"$FILES": names, "$COLUMNS": COLUMNS, "$START": start, "$LENGTH": length, "$COUNT": count}
     seconds = {}
     for name, query in [
-        ("load", LOAD), ("traffic", TRAFFIC), ("visits", VISITS), ("entries", ENTRIES), ("checkout", CHECKOUT),
+        ("load", PLAIN_LOAD if where == "plain" else LOAD),
+        ("traffic", PLAIN_TRAFFIC if where == "plain" else TRAFFIC), ("visits", VISITS), ("entries", ENTRIES), ("checkout", CHECKOUT),
     ]:
         began = time.monotonic()
         for key, value in values.items():
             query = query.replace(key, value)
         connection.execute(query)
         seconds[name] = round(time.monotonic() - began, 3)
-    if where == "file":
+    if where != "memory":
         connection.execute("checkpoint")
     ended = time.monotonic_ns()
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    size = os.path.getsize(database) if where == "file" else 0
+    size = os.path.getsize(database) if where != "memory" else 0
 
     def write(name, query):
         connection.execute(f"copy ({query}) to '{output}/{name}.csv' (header, delimiter ',')")

@@ -35,8 +35,9 @@ final class Deduplicator {
     self.store = store
     self.keptHours = keptHours
     self.expires = expires
-    // A commit comes at the end of a batch, so there is room for a large one beyond.
-    maximumCount = min(max(4_096, IdentifierSet.fitting(bytes: bytes * 3 / 4)), IdentifierSet.limit - 2_000_000)
+    // A quarter is for the filters of runs, a quarter for sorting the set into one. A commit comes at the end of a batch, so
+    // there is room for a large one beyond.
+    maximumCount = min(max(4_096, IdentifierSet.fitting(bytes: bytes / 2)), IdentifierSet.limit - 2_000_000)
     newest = IdentifierSet()
     nextBlock = meta.nextBlock
     firstBlock = meta.firstBlock

@@ -2,12 +2,13 @@ import Basics
 import Bench
 import Foundation
 
-/// The same work in DuckDB, through its Python package: in a database file, or, which is less work, in memory only.
+/// The same work in DuckDB, through its Python package: loaded and asked as one writes it first, tuned as far as we could, or
+/// tuned and in memory only, which is less work.
 struct DuckDB {
   private static let script = "scripts/compare_duckdb.py"
 
   private let program: BenchProgram
-  /// As the script is told: `file` or `memory`.
+  /// As the script is told: `file`, `memory` or `plain`.
   private let place: String
   private let python: String
   private let script: String
@@ -15,7 +16,12 @@ struct DuckDB {
   /// - Errors: `.invalid` when there is no such Python, no duckdb in it, or no script.
   init(_ arguments: Arguments, _ program: BenchProgram) throws(Failure) {
     self.program = program
-    place = arguments.text("compare") == "duckdb-memory" ? "memory" : "file"
+    place =
+      switch arguments.text("compare") {
+      case "duckdb-memory": "memory"
+      case "duckdb-tuned": "file"
+      default: "plain"
+      }
     let own = ".build/bench/bin/python"
     python = arguments.text("python") ?? (FileManager.default.isExecutableFile(atPath: own) ? own : "python3")
     script = try DuckDB.findScript()

@@ -22,7 +22,7 @@ enum Benchmark {
       .value("threads", "N", "worker threads (default: one per core)"), Place.memoryOption,
       .value("commit-every", "DURATION", "time between commits, as of 'run'"),
       .value(
-        "compare", "duckdb", "replay: the same work in DuckDB, alternating; duckdb-memory: without a database file"),
+        "compare", "duckdb", "replay: the same work in DuckDB, alternating; also duckdb-tuned, duckdb-memory"),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
       .value("rate", "N", "live: events per second (default 35000)"),
       .value("duration", "DURATION", "live: how long (default 10m)"),
@@ -85,8 +85,8 @@ enum Benchmark {
       let places = kinds.map { "'bench \($0.rawValue)'" }.joined(separator: ", ")
       throw .invalid("--\(option) means nothing to 'bench \(what.rawValue)'; it is an option of \(places)")
     }
-    if let name = arguments.text("compare"), name != "duckdb", name != "duckdb-memory" {
-      throw .invalid("--compare takes duckdb or duckdb-memory, not '\(name)'")
+    if let name = arguments.text("compare"), !["duckdb", "duckdb-tuned", "duckdb-memory"].contains(name) {
+      throw .invalid("--compare takes duckdb, duckdb-tuned or duckdb-memory, not '\(name)'")
     }
     if let name = arguments.text("source"), name != "files", name != "log" {
       throw .invalid("--source takes files or log, not '\(name)'")
