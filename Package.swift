@@ -16,6 +16,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+    .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O2"])]),
@@ -25,7 +26,7 @@ let package = Package(
     .target(name: "Basics", dependencies: ["CMemory"], swiftSettings: hot),
     .target(name: "Settings", dependencies: ["Basics", "CYAML"]),
     .target(name: "Events", dependencies: ["Basics", "CSimdJSON"], swiftSettings: hot),
-    .target(name: "Logs", dependencies: ["Basics", "CChecksum", "CZstd", "CZlib"], swiftSettings: hot),
+    .target(name: "Logs", dependencies: ["Basics", "CChecksum", "CZstd", "CZlib", "CRdKafka"], swiftSettings: hot),
     .target(name: "Stores", dependencies: ["Basics", "CRocksDB"], swiftSettings: hot),
     .target(name: "Dataflow", dependencies: ["Basics", "Settings", "Events", "Stores"], swiftSettings: hot),
     .target(
@@ -48,6 +49,8 @@ let package = Package(
       name: "SettingsTests", dependencies: ["Seeded", "Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
     .testTarget(name: "EventsTests", dependencies: ["Seeded", "Events", "Basics"]),
     .testTarget(name: "LogsTests", dependencies: ["Seeded", "Logs", "Basics", "CChecksum", "CZstd", "CZlib"]),
+    // Kafka, as far as librdkafka's mock cluster is one.
+    .testTarget(name: "KafkaTests", dependencies: ["Seeded", "Logs", "Basics", "CRdKafka"]),
     // The naive judge: Dataflow for the model (topologies, shapes of answers) and none of its operators.
     .target(name: "Seeded", path: "Tests/Seeded"),
     .target(name: "Oracle", dependencies: ["Basics", "Dataflow"], path: "Tests/Oracle"),

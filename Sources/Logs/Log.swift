@@ -3,8 +3,9 @@ import Basics
 /// Where reading goes on in one partition, and what proves that the log is still the one it was read from.
 ///
 /// - `offset`: the next record's offset. Files: the index of the record in the log.
-/// - `file`, `byte`: files only: where that record starts, in bytes of the uncompressed text.
-/// - `check`: embedded log: CRC-32C of the record before `offset`; files: a digest of all bytes read so far.
+/// - `file`, `byte`: files: where that record starts, in bytes of the uncompressed text. Kafka: how far behind the offset of
+///   the last record `offset` is (transaction markers leave gaps; 0 when there is no last record), and the largest stamp.
+/// - `check`: embedded log and Kafka: CRC-32C of the last record; files: a digest of all bytes read so far.
 public struct LogPosition: Equatable, Sendable {
   public var offset: Int64
   public var file: UInt32
@@ -40,7 +41,7 @@ public struct LogPosition: Equatable, Sendable {
 ///
 /// Laws, checked by `checkLog` for every implementation: a reader from any position it ever returned yields exactly the
 /// records that follow; offsets rise; stamps never fall; records come back byte for byte; a log that was cut or exchanged
-/// before the position is refused as `.corrupt` or `.invalid`.
+/// before the position is refused as `.corrupt` or `.invalid`, by `reader` or by the first read that is not held up.
 public protocol Log: AnyObject, Sendable {
   var partitionCount: Int { get }
   /// Whether records carry append stamps. Without them nothing is late, future, forgotten or expired.
@@ -66,11 +67,13 @@ extension Log {
 /// Reads one partition in order. Owned by one thread at a time.
 public protocol LogReader: AnyObject {
   /// Replaces the slice's content with the next records: at least one, at most about `maxBytes` of them or `maxRecords`;
-  /// none when the end is reached for now.
+  /// none when the end is reached for now or `isHeldUp`. `slice.end` may have moved even then, behind offsets that have no
+  /// record.
   /// - Errors: `.corrupt` names the file and position; `.unavailable` when the log is away.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure)
 
-  /// The last read returned nothing though the end is not reached: other partitions have to be read first.
+  /// The last read returned nothing though the end may not be reached: other partitions have to be read first, or the log
+  /// has not answered yet.
   var isHeldUp: Bool { get }
 }
 

@@ -1,0 +1,299 @@
+import Basics
+import CRdKafka
+import Foundation
+
+/// Owns a consumer `rd_kafka_t`, the thread that polls it, and who reads which partition.
+///
+/// `@unchecked Sendable`: `handle` is set once and librdkafka's calls may come from any thread; everything that changes is
+/// only touched with `lock` held. `lock` is taken before a feed's, never after.
+final class KafkaConsumer: @unchecked Sendable {
+  let topic: String
+  let events: KafkaEvents
+  let handle: OpaquePointer
+  private let lock = Lock()
+  private var feeds: [Int: KafkaFeed] = [:]
+  /// What librdkafka fetches.
+  private var fetched: Set<Int> = []
+  private var member: (any KafkaMember)?
+  /// What the group gave us.
+  private var owned: Set<Int> = []
+  /// Partitions that began to be read while the group waits for our answer: they are that answer.
+  private var gathered: [Int: Int64]?
+  private var revoking: Set<Int> = []
+  private var isStopping = false
+  private var isStopped = false
+  private var isDestroyed = false
+  private var poller: pthread_t?
+
+  private static let pollMilliseconds: Int32 = 100
+
+  /// - Errors: `.invalid` in librdkafka's words: the configuration cannot be used.
+  init(_ options: KafkaOptions, topic: String, group: String) throws(Failure) {
+    self.topic = topic
+    let events = KafkaEvents(topic: topic)
+    self.events = events
+    let conf = try KafkaProperties.make(
+      options, defaults: KafkaProperties.consumer, fixed: KafkaProperties.fixedConsumer + [("group.id", group)])
+    events.attachToConsumer(conf)
+    var text = [CChar](repeating: 0, count: 512)
+    guard let handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, &text, text.count) else {
+      rd_kafka_conf_destroy(conf)
+      throw .invalid("Kafka: \(KafkaText.from(text))")
+    }
+    self.handle = handle
+    // Events and rebalances then come through one queue.
+    rd_kafka_poll_set_consumer(handle)
+    events.rebalance = { [unowned self] code, partitions in rebalance(code, partitions) }
+    let thread = Thread { [self] in
+      poll()
+      finishPolling()
+    }
+    thread.name = "kafka-\(topic)"
+    thread.start()
+  }
+
+  // The thread holds the object, so it has ended.
+  deinit { destroy() }
+
+  // The polling thread.
+
+  private func poll() {
+    lock.lock()
+    poller = pthread_self()
+    lock.unlock()
+    while !locked({ isStopping }) {
+      guard let message = rd_kafka_consumer_poll(handle, KafkaConsumer.pollMilliseconds) else { continue }
+      take(message)
+      rd_kafka_message_destroy(message)
+    }
+    // Gives partitions back, which calls `rebalance` in here.
+    _ = rd_kafka_consumer_close(handle)
+  }
+
+  private func finishPolling() {
+    lock.lock()
+    isStopped = true
+    lock.wakeAll()
+    lock.unlock()
+  }
+
+  private func take(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+    let code = message.pointee.err
+    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else {
+      // A record that is not in its partition's queue would be missing from the numbers.
+      events.fail(
+        .corrupt(
+          "topic \(topic): record \(message.pointee.offset) of partition \(message.pointee.partition) came astray"))
+      return
+    }
+    guard code != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return }
+    events.note(rd_kafka_message_errstr(message).map { String(cString: $0) } ?? KafkaText.of(code))
+  }
+
+  /// Ends polling, leaving the group in order, and waits for it.
+  func stop() {
+    lock.lock()
+    precondition(
+      poller == nil || pthread_equal(poller!, pthread_self()) == 0, "Kafka's own thread cannot wait for itself")
+    isStopping = true
+    while !isStopped { lock.wait() }
+    lock.unlock()
+  }
+
+  /// Frees everything. Readers that are still there read nothing any more.
+  func destroy() {
+    lock.lock()
+    let isFirst = !isDestroyed
+    isDestroyed = true
+    let open = feeds.values
+    feeds.removeAll()
+    lock.unlock()
+    guard isFirst else { return }
+    for feed in open { close(feed) }
+    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+  }
+
+  // The group.
+
+  func subscribe(_ member: any KafkaMember) throws(Failure) {
+    locked { self.member = member }
+    let topics = KafkaPartitions(topic: topic, [Int(RD_KAFKA_PARTITION_UA)])
+    let code = rd_kafka_subscribe(handle, topics.list)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw .unavailable("topic \(topic): cannot join the group: \(KafkaText.of(code))")
+    }
+  }
+
+  private func rebalance(
+    _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+  ) {
+    let partitions = KafkaPartitions.numbers(list).sorted()
+    switch code {
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+      give(partitions)
+    case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+      takeAway(partitions, lost: rd_kafka_assignment_lost(handle) != 0)
+    default:
+      events.note("rebalance: \(KafkaText.of(code))")
+      takeAway(locked { owned.sorted() }, lost: true)
+      _ = rd_kafka_assign(handle, nil)
+    }
+  }
+
+  private func give(_ partitions: [Int]) {
+    let member = locked {
+      owned.formUnion(partitions)
+      gathered = [:]
+      return self.member
+    }
+    member?.assigned(partitions)
+    lock.lock()
+    defer { lock.unlock() }
+    let starts = gathered ?? [:]
+    gathered = nil
+    let list = KafkaPartitions(topic: topic)
+    for (partition, offset) in starts where feeds[partition] != nil {
+      list.add(partition, offset: offset)
+      fetched.insert(partition)
+    }
+    // The group waits for this call, even if it names nothing.
+    note(rd_kafka_incremental_assign(handle, list.list))
+  }
+
+  private func takeAway(_ partitions: [Int], lost: Bool) {
+    let member = locked {
+      revoking = Set(partitions)
+      return self.member
+    }
+    member?.revoked(partitions, lost: lost)
+    lock.lock()
+    defer { lock.unlock() }
+    let list = KafkaPartitions(topic: topic)
+    for partition in partitions {
+      if let feed = feeds.removeValue(forKey: partition) { close(feed) }
+      if fetched.remove(partition) != nil { list.add(partition) }
+    }
+    owned.subtract(partitions)
+    revoking = []
+    note(rd_kafka_incremental_unassign(handle, list.list))
+  }
+
+  /// Asynchronous; what comes of it is in `health.lastCommitError`.
+  func commit(_ offsets: [(partition: Int, offset: Int64, metadata: String)]) {
+    let list = KafkaPartitions(topic: topic)
+    for entry in offsets { list.add(entry.partition, offset: entry.offset, metadata: entry.metadata) }
+    let code = rd_kafka_commit(handle, list.list, 1)
+    if code != RD_KAFKA_RESP_ERR_NO_ERROR { events.note("commit to the group: \(KafkaText.of(code))") }
+  }
+
+  // Readers.
+
+  /// Begins to fetch a partition.
+  func open(_ partition: Int, at offset: Int64) throws(Failure) -> KafkaFeed {
+    lock.lock()
+    defer { lock.unlock() }
+    guard !isStopping else { throw closed }
+    guard member == nil || owned.contains(partition) else {
+      throw .unavailable("topic \(topic), partition \(partition): the group has given it to another process")
+    }
+    guard feeds[partition] == nil else {
+      throw .invalid("topic \(topic), partition \(partition): is already being read in this process")
+    }
+    guard let queue = rd_kafka_queue_get_partition(handle, topic, Int32(partition)) else {
+      throw .invalid("topic \(topic): has no partition \(partition)")
+    }
+    // Records stay in this queue instead of going to the one for all partitions.
+    rd_kafka_queue_forward(queue, nil)
+    let feed = KafkaFeed(queue: queue)
+    if gathered != nil {
+      gathered![partition] = offset
+    } else {
+      try start(partition, at: offset)
+    }
+    feeds[partition] = feed
+    return feed
+  }
+
+  /// Fetches a partition from another offset. The feed's lock must not be held.
+  func restart(_ partition: Int, at offset: Int64, feed: KafkaFeed) throws(Failure) {
+    lock.lock()
+    defer { lock.unlock() }
+    guard feeds[partition] === feed, !isStopping else { return }
+    stopFetching(partition)
+    try start(partition, at: offset)
+  }
+
+  /// The reader is gone.
+  func release(_ partition: Int, feed: KafkaFeed) {
+    lock.lock()
+    defer { lock.unlock() }
+    guard feeds[partition] === feed else { return }
+    feeds[partition] = nil
+    close(feed)
+    gathered?[partition] = nil
+    // While the group waits, what is taken away is told in one call.
+    if !revoking.contains(partition), !isStopping { stopFetching(partition) }
+  }
+
+  private func start(_ partition: Int, at offset: Int64) throws(Failure) {
+    let list = KafkaPartitions(topic: topic)
+    list.add(partition, offset: offset)
+    if let words = KafkaText.take(rd_kafka_incremental_assign(handle, list.list)) {
+      throw .unavailable("topic \(topic), partition \(partition): cannot be read: \(words)")
+    }
+    fetched.insert(partition)
+  }
+
+  private func stopFetching(_ partition: Int) {
+    guard fetched.remove(partition) != nil else { return }
+    let list = KafkaPartitions(topic: topic, [partition])
+    note(rd_kafka_incremental_unassign(handle, list.list))
+  }
+
+  private func close(_ feed: KafkaFeed) {
+    feed.lock.lock()
+    feed.close()
+    feed.lock.unlock()
+  }
+
+  // Offsets.
+
+  func isFetched(_ partition: Int) -> Bool { locked { fetched.contains(partition) && !isDestroyed } }
+
+  /// As of the last fetch of a partition that is fetched; nil before it.
+  func lastEnd(_ partition: Int) -> Int64? {
+    var low: Int64 = 0
+    var high: Int64 = 0
+    let code = rd_kafka_get_watermark_offsets(handle, topic, Int32(partition), &low, &high)
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
+  }
+
+  /// Asks the broker for the first offset and the one after the last.
+  func bounds(_ partition: Int, milliseconds: Int32) throws(Failure) -> (low: Int64, high: Int64) {
+    guard !locked({ isDestroyed }) else { throw closed }
+    var low: Int64 = 0
+    var high: Int64 = 0
+    let code = rd_kafka_query_watermark_offsets(handle, topic, Int32(partition), &low, &high, milliseconds)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw .unavailable(
+        "topic \(topic), partition \(partition): its offsets cannot be asked for: \(KafkaText.of(code))")
+    }
+    return (low, high)
+  }
+
+  func taken(_ partition: Int) -> Failure {
+    .unavailable("topic \(topic), partition \(partition): is no longer read in this process")
+  }
+
+  var closed: Failure { .unavailable("topic \(topic): the connection to Kafka was closed") }
+
+  private func note(_ error: OpaquePointer?) {
+    if let words = KafkaText.take(error) { events.note(words) }
+  }
+
+  private func locked<T>(_ body: () -> T) -> T {
+    lock.lock()
+    defer { lock.unlock() }
+    return body()
+  }
+}

@@ -1,0 +1,58 @@
+import CRdKafka
+
+/// One partition's queue of fetched messages, and those taken from it that nobody has handed out yet.
+///
+/// `@unchecked Sendable`: everything is only touched with `lock` held; a reader holds it while it looks at messages, so that
+/// whoever takes the partition away cannot free them under it.
+final class KafkaFeed: @unchecked Sendable {
+  private static let capacity = 8_192
+
+  let lock = Lock()
+  /// Nil once closed.
+  private var queue: OpaquePointer?
+  private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+  private var next = 0
+  private var count = 0
+
+  init(queue: OpaquePointer) {
+    self.queue = queue
+    messages = .allocate(capacity: KafkaFeed.capacity)
+  }
+
+  deinit {
+    close()
+    messages.deallocate()
+  }
+
+  var isClosed: Bool { queue == nil }
+
+  /// Frees everything that belongs to librdkafka, which must not be destroyed before.
+  func close() {
+    dropMessages()
+    if let queue { rd_kafka_queue_destroy(queue) }
+    queue = nil
+  }
+
+  func dropMessages() {
+    while next < count { removeFirst() }
+  }
+
+  /// The first message that was not handed out; nil when all were.
+  var first: UnsafeMutablePointer<rd_kafka_message_t>? { next < count ? messages[next] : nil }
+
+  func removeFirst() {
+    rd_kafka_message_destroy(messages[next])
+    next += 1
+  }
+
+  /// Takes what has been fetched, after all that was taken was handed out; false when there is nothing yet. It waits the
+  /// whole time when there are fewer messages than wanted.
+  func fill(wanted: Int, milliseconds: Int32) -> Bool {
+    precondition(next == count, "\(count - next) messages are still to be handed out")
+    guard let queue else { return false }
+    next = 0
+    let got = rd_kafka_consume_batch_queue(queue, milliseconds, messages, max(1, min(wanted, KafkaFeed.capacity)))
+    count = max(0, got)
+    return count > 0
+  }
+}

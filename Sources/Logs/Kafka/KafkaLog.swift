@@ -1,0 +1,94 @@
+import Basics
+import CRdKafka
+
+/// One topic of a Kafka cluster as a log.
+///
+/// Offsets are Kafka's. Records that are not there (transaction markers, aborted transactions) leave gaps. Without a group
+/// any partition may be read; with one, those that the group gives.
+public final class KafkaLog: Log {
+  public let topic: String
+  public let group: String?
+  public let partitionCount: Int
+  private let options: KafkaOptions
+  private let stamps: KafkaStamps
+  private let consumer: KafkaConsumer
+  private let ends: KafkaEnds
+
+  /// Connects, and asks for the topic.
+  ///
+  /// - `group`: the consumer group to `join`; nil to read partitions as one likes.
+  /// - `milliseconds`: how long to try.
+  /// - Errors: `.invalid` for an unknown topic or an unusable configuration, `.unavailable` when no broker answers.
+  public init(
+    _ options: KafkaOptions, topic: String, stamps: KafkaStamps = KafkaStamps(), group: String? = nil,
+    milliseconds: Int = 10_000
+  ) throws(Failure) {
+    self.options = options
+    self.topic = topic
+    self.stamps = stamps
+    self.group = group
+    consumer = try KafkaConsumer(options, topic: topic, group: group ?? options.group)
+    do throws(Failure) {
+      partitionCount = try KafkaMetadata.partitionCount(
+        consumer.handle, topic: topic, brokers: options.brokers, milliseconds: milliseconds
+      ) { [consumer] in consumer.events.health.lastError }
+    } catch {
+      consumer.stop()
+      throw error
+    }
+    consumer.events.expect(partitions: partitionCount)
+    ends = KafkaEnds(partitions: partitionCount)
+  }
+
+  deinit { close() }
+
+  public var hasStamps: Bool { true }
+
+  /// As of the last fetch for a partition that is read, else asked for, at most once in some seconds.
+  public func endOffset(partition: Int) throws(Failure) -> Int64? {
+    if consumer.isFetched(partition) { return consumer.lastEnd(partition) }
+    return try ends.end(partition) { (milliseconds) throws(Failure) in
+      try consumer.bounds(partition, milliseconds: milliseconds).high
+    }
+  }
+
+  /// The first offset that retention has left.
+  /// - Errors: `.unavailable` when the broker does not answer in some seconds.
+  public func startPosition(partition: Int) throws(Failure) -> LogPosition {
+    let low = try consumer.bounds(partition, milliseconds: 5_000).low
+    return LogPosition(offset: low, file: 0, byte: 0, check: 0)
+  }
+
+  /// Begins to fetch and returns at once. The last record is read back by the first reads, which return nothing until then:
+  /// they throw `.corrupt` when this is not the log the position was made from.
+  public func reader(partition: Int, from position: LogPosition) throws(Failure) -> any LogReader {
+    guard (0..<partitionCount).contains(partition) else {
+      throw .invalid("topic \(topic): has partitions 0 to \(partitionCount - 1), not \(partition)")
+    }
+    return try KafkaReader(
+      consumer, partition: partition, partitionCount: partitionCount, stamps: stamps, from: position)
+  }
+
+  /// Joins the group: from now on `member` is told which partitions are ours.
+  public func join(_ member: any KafkaMember) throws(Failure) {
+    precondition(group != nil, "a log without a group cannot join one")
+    try consumer.subscribe(member)
+  }
+
+  /// Tells the group how far we are, for tools that show lag. Never read back: offsets live in the state. Returns at once.
+  public func commitToGroup(_ offsets: [(partition: Int, offset: Int64, metadata: String)]) {
+    guard group != nil, !offsets.isEmpty else { return }
+    consumer.commit(offsets)
+  }
+
+  public var health: KafkaHealth { consumer.events.health }
+
+  /// Gives all partitions back, which calls the member's `revoked`, and leaves the group. Not to be called by the member.
+  public func leave() { consumer.stop() }
+
+  /// Leaves the group and frees everything; readers read nothing any more.
+  public func close() {
+    consumer.stop()
+    consumer.destroy()
+  }
+}

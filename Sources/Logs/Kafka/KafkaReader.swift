@@ -1,0 +1,135 @@
+import Basics
+import CRdKafka
+
+/// Reads one partition of a topic, and follows it while it grows.
+///
+/// A position that has a last record begins with that record: it is fetched again, compared, and not handed out.
+final class KafkaReader: LogReader {
+  /// Of a record over the size limit so many bytes are kept; it is rejected whatever it says.
+  static let kept = 4 << 10
+  private static let waitMilliseconds: Int32 = 5
+
+  let consumer: KafkaConsumer
+  let partition: Int
+  let partitionCount: Int32
+  let stamping: KafkaStamps
+  private let feed: KafkaFeed
+  var position: LogPosition
+  /// The last record read before is still to be found.
+  var isToReadBack: Bool
+  /// Thrown by a read that finds nothing before it, and ever after.
+  var failure: Failure?
+  /// The broker said something that only the bounds of the partition will explain.
+  var doubt: KafkaDoubt?
+  /// Where fetching has to begin anew.
+  var restartAt: Int64?
+  /// When the end was seen, by the monotonic clock; nil once records followed.
+  var endSeenAt: Int64?
+  var keyWarnings: Int64 = 0
+  /// Of the last record, when not all of it is in the slice.
+  private var longCheck: UInt32 = 0
+  private var averageBytes = 1_024
+  private(set) var isHeldUp = false
+
+  init(
+    _ consumer: KafkaConsumer, partition: Int, partitionCount: Int, stamps: KafkaStamps, from position: LogPosition
+  ) throws(Failure) {
+    self.consumer = consumer
+    self.partition = partition
+    self.partitionCount = Int32(partitionCount)
+    stamping = stamps
+    self.position = position
+    isToReadBack = position.file > 0
+    feed = try consumer.open(partition, at: position.offset - Int64(position.file))
+  }
+
+  deinit { consumer.release(partition, feed: feed) }
+
+  func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {
+    slice.clear()
+    slice.end = position
+    isHeldUp = false
+    if let failure = failure ?? consumer.events.failure { throw failure }
+    try fetch(into: slice, maxBytes, maxRecords)
+    if let offset = restartAt {
+      restartAt = nil
+      try consumer.restart(partition, at: offset, feed: feed)
+    }
+    slice.end = position
+    guard slice.count == 0 else { return }
+    if let failure { throw failure }
+    isHeldUp = !isAtEnd
+  }
+
+  private func fetch(into slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) throws(Failure) {
+    feed.lock.lock()
+    defer { feed.lock.unlock() }
+    guard !feed.isClosed else { throw consumer.taken(partition) }
+    settleDoubt()
+    var wait = KafkaReader.waitMilliseconds
+    while failure == nil, doubt == nil {
+      if feed.first == nil {
+        let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
+        guard slice.count < maxRecords, wanted > 0, feed.fill(wanted: wanted, milliseconds: wait) else { break }
+        wait = 0
+      }
+      guard handOut(slice, maxBytes, maxRecords) else { break }
+    }
+    if restartAt != nil { feed.dropMessages() }
+    if slice.count > 0 { finish(slice) }
+  }
+
+  /// Moves messages to the slice; false when not one more fits, or none may follow.
+  private func handOut(_ slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) -> Bool {
+    while let message = feed.first {
+      guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+        take(event: message)
+        feed.removeFirst()
+        if failure != nil || doubt != nil { return false }
+        continue
+      }
+      let value = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
+      if isToReadBack {
+        readBack(message.pointee.offset, value)
+        guard failure == nil else { return false }
+        feed.removeFirst()
+        continue
+      }
+      let isLong = value.count > FileLog.lineLimit
+      let length = isLong ? KafkaReader.kept : value.count
+      guard slice.count < maxRecords, slice.count == 0 || slice.byteCount + length <= maxBytes else { return false }
+      guard let stamp = stamp(of: message) else { return false }
+      let offset = message.pointee.offset
+      guard offset >= position.offset else {
+        failure = .corrupt("\(name): went back from offset \(position.offset) to \(offset)")
+        return false
+      }
+      noteKey(message)
+      if isLong { longCheck = Checksum.crc32c(value) }
+      slice.append(
+        UnsafeRawBufferPointer(rebasing: value[..<length]), fullLength: UInt32(clamping: value.count), stamp: stamp,
+        offset: offset)
+      position.offset = offset + 1
+      position.file = 1
+      position.byte = stamp
+      endSeenAt = nil
+      feed.removeFirst()
+    }
+    return true
+  }
+
+  /// What is known only when the last record of the slice is.
+  private func finish(_ slice: LogSlice) {
+    averageBytes = max(64, slice.byteCount / slice.count)
+    let last = slice.ranges[slice.count - 1]
+    position.check =
+      last.length < last.fullLength
+      ? UInt64(longCheck)
+      : UInt64(
+        Checksum.crc32c(UnsafeRawBufferPointer(start: slice.bytes + Int(last.offset), count: Int(last.length))))
+    if keyWarnings > 0 { consumer.events.addKeyWarnings(keyWarnings) }
+    keyWarnings = 0
+  }
+
+  var name: String { "topic \(consumer.topic), partition \(partition)" }
+}

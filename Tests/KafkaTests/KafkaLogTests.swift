@@ -1,0 +1,7 @@
+import Testing
+
+@testable import Logs
+
+@Suite struct KafkaLogTests {
+  @Test func nothing() {}
+}
