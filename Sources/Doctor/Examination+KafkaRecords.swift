@@ -7,42 +7,58 @@ extension Examination {
     _ topic: KafkaDescription.Topic, _ kafka: KafkaDescription, _ samples: [SetupDescription.Sample],
     _ readers: [SetupDescription.Topology], _ place: String
   ) {
-    let distrusting = readers.filter { !$0.trustsProducerTime }.map(\.name)
     let setting = topic.settings?["message.timestamp.type"]
-    let produced = topic.partitions.filter { partition in
-      [partition.oldest, partition.newest].contains { $0?.isAppendTime == false }
-        || samples.contains { $0.partition == partition.number && $0.producerTimes > 0 }
+    guard readers.contains(where: { !$0.trustsProducerTime }) else {
+      ok(
+        .timestamps, place,
+        readers.isEmpty
+          ? "message.timestamp.type is \(setting ?? "not known")"
+          : "producers' times are taken for append stamps, as `source.trust_producer_time` says")
+      return
+    }
+    let produced = partitions(topic, samples, without: \.producerTimes) { !$0.isAppendTime }
+    let unstamped = partitions(topic, samples, without: \.withoutStamp) { !$0.isAppendTime && !$0.carriesStamp }
+    // Whoever trusts stamps that travel with records asks nothing of the topic as long as all have one.
+    let stopping = readers.filter { reader in
+      if reader.trustsProducerTime { return false }
+      if reader.trustsStamps { return !unstamped.isEmpty }
+      return setting == "CreateTime" || !produced.isEmpty
     }
     let alter = kafka.altering(topic.name, "message.timestamp.type=LogAppendTime")
+    let carry =
+      !produced.isEmpty && unstamped.isEmpty ? "\nor set `source: {trust_stamps: true}`: these records carry one" : ""
     let trust =
       "or set `source: {trust_producer_time: true}` in the topology, which gives it another meaning: \(rebuild)"
     let copy = "what is there keeps its producers' times: copy it into a new topic with LogAppendTime and name that"
-    guard !distrusting.isEmpty else {
-      if setting != nil || !topic.partitions.isEmpty {
-        ok(
-          .timestamps, place,
-          readers.isEmpty
-            ? "message.timestamp.type is \(setting ?? "not known")"
-            : "producers' times are taken for append stamps, as `source.trust_producer_time` says")
-      }
-      return
-    }
-    let names = distrusting.joined(separator: ", ")
-    if setting == "CreateTime" {
+    let names = stopping.map(\.name).joined(separator: ", ")
+    if !stopping.isEmpty, setting == "CreateTime" {
       fail(
         .timestamps, place,
         "message.timestamp.type is CreateTime: producers stamp records as they like, and topology \(names) stops at the first",
-        fix: alter + (produced.isEmpty ? "" : "\n" + copy) + "\n" + trust)
-    } else if !produced.isEmpty {
+        fix: alter + (produced.isEmpty ? "" : "\n" + copy) + "\n" + trust + carry)
+    } else if !stopping.isEmpty {
       fail(
         .timestamps, place,
-        "there are records stamped by their producers in \(Wording.partitions(produced.map(\.number))): topology \(names) stops at "
-          + "them", fix: (setting == nil ? alter + "\n" : "") + copy + "\n" + trust)
+        "there are records stamped by their producers in \(Wording.partitions(produced)): topology \(names) stops at them",
+        fix: (setting == nil ? alter + "\n" : "") + copy + "\n" + trust + carry)
+    } else if !produced.isEmpty {
+      ok(.timestamps, place, "the records seen carry their append stamps, as `source.trust_stamps` asks")
     } else if setting == nil, topic.partitions.allSatisfy({ $0.newest == nil }) {
       skip(.timestamps, place, "neither the topic's settings nor a record could be seen")
     } else {
       ok(.timestamps, place, "records are stamped by the brokers (LogAppendTime)")
     }
+  }
+
+  /// Partitions where a record is so, by what was seen of them.
+  private func partitions(
+    _ topic: KafkaDescription.Topic, _ samples: [SetupDescription.Sample],
+    without count: KeyPath<SetupDescription.Sample, Int>, _ isSo: (KafkaDescription.RecordTime) -> Bool
+  ) -> [Int] {
+    topic.partitions.filter { partition in
+      [partition.oldest, partition.newest].compactMap { $0 }.contains(where: isSo)
+        || samples.contains { $0.partition == partition.number && $0[keyPath: count] > 0 }
+    }.map(\.number)
   }
 
   mutating func samples(

@@ -200,8 +200,9 @@ public struct SetupDescription: Sendable, Equatable {
     /// Usable, without a message key, or with one that is not their user.
     public var withoutKey = 0
     public var withOtherKey = 0
-    /// Stamped by their producers.
+    /// Not stamped by a broker; and of these, without a stamp that travels with the record either.
     public var producerTimes = 0
+    public var withoutStamp = 0
 
     public init(topic: String, partition: Int) {
       self.topic = topic

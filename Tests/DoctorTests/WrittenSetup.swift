@@ -91,6 +91,7 @@ struct WrittenSetup {
     case "within": topology.within = Durations.parse(value)!
     case "kept": topology.longestRetention = value == "forever" ? nil : Durations.parse(value)!
     case "trust_producer_time": topology.trustsProducerTime = value == "true"
+    case "trust_stamps": topology.trustsStamps = value == "true"
     case "digest": topology.digest = value
     case "generation":
       var generation =
@@ -236,7 +237,8 @@ struct WrittenSetup {
         case "misplaced": sample.misplaced = count
         case "without_key": sample.withoutKey = count
         case "other_key": sample.withOtherKey = count
-        case "producer_times": sample.producerTimes = count
+        case "producer_times": (sample.producerTimes, sample.withoutStamp) = (count, count)
+        case "without_stamp": sample.withoutStamp = count
         default: return false
         }
       }
@@ -275,11 +277,11 @@ struct WrittenSetup {
     return .init(isDenied: words[0] == "denied", message: words[1])
   }
 
-  /// `TIME appended`, `TIME produced`, and for records that arrived while looking `after TIME`.
+  /// `TIME appended`, `TIME produced`, `TIME carried`, and for records that arrived while looking `after TIME`.
   private func recordTime(_ text: String) -> KafkaDescription.RecordTime {
     let words = text.split(separator: " ").map(String.init)
     return .init(
-      milliseconds: time(words[0]), isAppendTime: words[1] == "appended",
+      milliseconds: time(words[0]), isAppendTime: words[1] == "appended", carriesStamp: words[1] == "carried",
       appendedAfter: words.count > 3 ? time(words[3]) : nil, appendedBefore: setup.now)
   }
 }

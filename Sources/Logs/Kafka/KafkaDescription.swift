@@ -80,14 +80,19 @@ public struct KafkaDescription: Sendable, Equatable {
     public var milliseconds: Int64
     /// Stamped by the broker; else it is the producer's time.
     public var isAppendTime: Bool
+    /// It brings a stamp of its own, which counts where `source.trust_stamps` says so.
+    public var carriesStamp: Bool
     /// It was not there yet at this time; nil when that is not known.
     public var appendedAfter: Int64?
     /// It was there at this time.
     public var appendedBefore: Int64
 
-    public init(milliseconds: Int64, isAppendTime: Bool, appendedAfter: Int64?, appendedBefore: Int64) {
+    public init(
+      milliseconds: Int64, isAppendTime: Bool, carriesStamp: Bool = false, appendedAfter: Int64?, appendedBefore: Int64
+    ) {
       self.milliseconds = milliseconds
       self.isAppendTime = isAppendTime
+      self.carriesStamp = carriesStamp
       self.appendedAfter = appendedAfter
       self.appendedBefore = appendedBefore
     }

@@ -52,4 +52,25 @@ struct EmbeddedLogLook {
       found.partitions.append(partition)
     }
   }
+
+  /// Opening a reader at a position compares the record before it with what the state knows. By partition, of those that have
+  /// one; what lies outside of the log is another finding.
+  func readBack(_ found: DataLook.Found, topic: String) -> [Int: SetupDescription.PartitionState.ReadBack] {
+    var results: [Int: SetupDescription.PartitionState.ReadBack] = [:]
+    guard let looked = logs.first(where: { $0.topic == topic }), looked.partitions.count == found.partitions.count,
+      let log = try? place.openLog(topic: topic, readOnly: true)
+    else { return results }
+    for partition in found.partitions {
+      guard let position = partition.position, let start = looked.partitions[partition.number].start,
+        let end = looked.partitions[partition.number].end, position.offset > start, position.offset <= end
+      else { continue }
+      do throws(Failure) {
+        _ = try log.reader(partition: partition.number, from: position)
+        results[partition.number] = .same
+      } catch {
+        results[partition.number] = error.kind == .corrupt ? .different(error.message) : .failed(error.message)
+      }
+    }
+    return results
+  }
 }

@@ -3,6 +3,7 @@ import Dataflow
 import Doctor
 import Foundation
 import Glibc
+import Logs
 import Runtime
 import Settings
 
@@ -32,8 +33,7 @@ struct SetupLook {
     let data = DataLook(place.configuration.data)
     self.data(data, place)
     topologies(files, data)
-    setup.log = .embedded(EmbeddedLogLook(place, setup, data).logs)
-    readBack(place, data)
+    embedded(place, data)
   }
 
   private static var openFiles: Int64 {
@@ -116,32 +116,35 @@ struct SetupLook {
     return generation
   }
 
-  /// Opening a reader at a position compares the record before it with what the state knows.
-  private mutating func readBack(_ place: Place, _ data: DataLook) {
-    guard case .embedded(let logs) = setup.log else { return }
-    for found in data.found {
+  /// The generations that were built from a log, and where in the setup they are.
+  private func built(_ data: DataLook) -> [(index: Int, found: DataLook.Found, generation: Generation)] {
+    data.found.compactMap { found in
       guard let generation = found.generation, generation.source == .log,
-        let index = setup.topologies.firstIndex(where: { $0.name == found.topology && $0.generation != nil }),
-        let looked = logs.first(where: { $0.topic == generation.topology.source.topic }),
-        looked.partitions.count == generation.partitionCount,
-        let log = try? place.openLog(topic: looked.topic, readOnly: true)
-      else { continue }
-      for partition in found.partitions {
-        guard let position = partition.position, position.offset > 0,
-          let start = looked.partitions[partition.number].start, let end = looked.partitions[partition.number].end,
-          // Beyond these the finding is another.
-          position.offset > start, position.offset <= end
-        else { continue }
-        let result: SetupDescription.PartitionState.ReadBack
-        do throws(Failure) {
-          _ = try log.reader(partition: partition.number, from: position)
-          result = .same
-        } catch {
-          result = error.kind == .corrupt ? .different(error.message) : .failed(error.message)
-        }
-        setup.topologies[index].generation?.partitions[partition.number].readBack = result
-      }
+        let index = setup.topologies.firstIndex(where: { $0.name == found.topology && $0.generation != nil })
+      else { return nil }
+      return (index, found, generation)
     }
+  }
+
+  private mutating func embedded(_ place: Place, _ data: DataLook) {
+    let look = EmbeddedLogLook(place, setup, data)
+    setup.log = .embedded(look.logs)
+    for (index, found, generation) in built(data) {
+      let results = look.readBack(found, topic: generation.topology.source.topic)
+      note(results, at: index)
+    }
+  }
+
+  private mutating func kafka(_ options: KafkaOptions, _ data: DataLook) throws(Failure) {
+    let look = try KafkaTopicLook(options, setup)
+    setup.log = .kafka(look.kafka, samples: look.samples)
+    for (index, found, generation) in built(data) {
+      note(look.readBack(found, topic: generation.topology.source.topic), at: index)
+    }
+  }
+
+  private mutating func note(_ results: [Int: SetupDescription.PartitionState.ReadBack], at index: Int) {
+    for (partition, result) in results { setup.topologies[index].generation?.partitions[partition].readBack = result }
   }
 }
 
