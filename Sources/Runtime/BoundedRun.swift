@@ -9,6 +9,8 @@ public struct BoundedRun: Sendable {
     /// Files, or `-`; keyed: each is one partition, else they are routed to so many partitions.
     case files([String], keyed: Bool, partitions: Int)
     case log(SegmentLog)
+    /// Read without a group: all partitions, beside whoever else reads them.
+    case kafka(KafkaLog)
   }
 
   public struct Options: Sendable {
@@ -40,6 +42,9 @@ public struct BoundedRun: Sendable {
     case .log(let log):
       source = log
       files = nil
+    case .kafka(let log):
+      source = log
+      files = nil
     case .files(let paths, let keyed, _):
       let opened = try FileLog(paths: paths, shape: keyed ? .keyed : .sequence)
       source = opened
@@ -64,7 +69,7 @@ public struct BoundedRun: Sendable {
     }
     var records: Int64 = 0
     for status in topology.statuses where status.failure == nil {
-      records += try source.endOffset(partition: status.partition)! - status.offset
+      records += max(0, (try source.endOffset(partition: status.partition) ?? 0) - status.offset)
     }
     let total = records
     progress = { (topology.statuses.reduce(0) { $0 + $1.readThisRun }, total) }
@@ -82,6 +87,9 @@ public struct BoundedRun: Sendable {
     case .log(let log):
       source = .log
       starts = try log.starts()
+    case .kafka(let log):
+      source = .kafka(topic: log.topic)
+      starts = try log.starts()
     }
     guard try data.currentGeneration(of: file.topology.name) != nil else {
       return try Generation.create(
@@ -98,7 +106,7 @@ public struct BoundedRun: Sendable {
         "\(data.path) was built from \(generation.source.name), not from \(source.name): the list of files is the "
           + "log, so use the same files in the same order, or a new --data")
     }
-    if case .log = source, generation.partitionCount != starts.count {
+    if source.isLog, generation.partitionCount != starts.count {
       throw .invalid(
         "\(data.path) was built from a log of \(generation.partitionCount) partitions and the log has \(starts.count): the "
           + "count is part of a log's identity, so bring back the log it was built from, or rebuild the state in a new --data"

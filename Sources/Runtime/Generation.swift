@@ -15,6 +15,12 @@ public struct Generation: Sendable {
     /// Absolute paths, or `-`, in order. Keyed: each is one partition.
     case files(paths: [String], keyed: Bool)
 
+    /// Whether the partitions are the log's own.
+    var isLog: Bool {
+      if case .files = self { return false }
+      return true
+    }
+
     var name: String {
       switch self {
       case .log: "the embedded log"

@@ -8,7 +8,9 @@ extension API {
       json.key("topologies")
       json.array { json in
         for topology in node.topologies {
-          json.raw(StatusText.topology(topology.generation, statuses(topology), stateBytes: topology.stateBytes))
+          json.raw(
+            StatusText.topology(
+              topology.generation, statuses(topology), stateBytes: topology.stateBytes, topology.brokers))
         }
       }
     }

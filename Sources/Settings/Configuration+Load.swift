@@ -2,26 +2,37 @@ import Basics
 
 extension Configuration {
   /// From a file, or from the defaults when there is none, and the environment.
-  public static func load(path: String?, environment: [String: String] = [:]) throws(Failure) -> Configuration {
-    guard let path else { return try load(text: "{}", file: "configuration", environment: environment) }
-    return try load(text: try TextFile.read(path), file: path, environment: environment)
+  ///
+  /// - `kafkaProblem`: what is wrong with a property of Kafka, by name, value and whether that is secret; nil when nothing is.
+  public static func load(
+    path: String?, environment: [String: String] = [:],
+    kafkaProblem: (String, String, Bool) -> String? = { _, _, _ in nil }
+  ) throws(Failure) -> Configuration {
+    guard let path else {
+      return try load(text: "{}", file: "configuration", environment: environment, kafkaProblem: kafkaProblem)
+    }
+    return try load(
+      text: try TextFile.read(path), file: path, environment: environment, kafkaProblem: kafkaProblem)
   }
 
   public static func load(
-    text: String, file: String, environment: [String: String] = [:]
+    text: String, file: String, environment: [String: String] = [:],
+    kafkaProblem: (String, String, Bool) -> String? = { _, _, _ in nil }
   ) throws(Failure) -> Configuration {
     let problems = Problems(file: file)
     let overrides = Overrides(environment)
     var configuration = Configuration()
     if let root = YAML.parse(text, problems: problems) {
-      configuration.read(Section(root, problems: problems, overrides: overrides))
+      configuration.read(Section(root, problems: problems, overrides: overrides), environment, kafkaProblem)
     }
     try problems.throwIfAny()
     configuration.warnings = overrides.warnings
     return configuration
   }
 
-  private mutating func read(_ section: Section) {
+  private mutating func read(
+    _ section: Section, _ environment: [String: String], _ kafkaProblem: (String, String, Bool) -> String?
+  ) {
     if let path = section.path("data") { data = path }
     if let node = section.node("listen"), let text = section.text(node, "listen") {
       if let address = Address(text) {
@@ -32,7 +43,13 @@ extension Configuration {
     }
     if let size = section.size("memory") { memory = size }
     let logs = section.section("log")
+    let hasEmbedded = logs.has("embedded")
     log.read(logs.section("embedded"))
+    let kafkaSection = logs.section("kafka")
+    kafka = Configuration.Kafka(kafkaSection, isThere: logs.has("kafka"), environment, kafkaProblem)
+    if hasEmbedded, kafka != nil {
+      kafkaSection.report(kafkaSection.place, "a log is embedded or Kafka's, not both: remove 'embedded' or 'kafka'")
+    }
     logs.finish()
     if let list = section.list("topologies") { topologies = list.compactMap { section.text($0, "topologies") } }
     let server = section.section("http")
@@ -60,6 +77,63 @@ extension Configuration.EmbeddedLog {
     retentionSize = retention.size("size")
     retention.finish()
     section.finish()
+  }
+}
+
+extension Configuration.Kafka {
+  /// nil when neither the file nor the environment says anything of Kafka.
+  fileprivate init?(
+    _ section: Section, isThere: Bool, _ environment: [String: String],
+    _ problem: (String, String, Bool) -> String?
+  ) {
+    let brokers = section.text("brokers")
+    let group = section.text("group")
+    let properties = section.section("properties")
+    defer { section.finish() }
+    guard isThere || brokers != nil || group != nil else { return nil }
+    if brokers == nil {
+      section.report(section.place, "'brokers' is missing from 'kafka': host:port, separated by commas")
+    }
+    self.init(brokers: brokers ?? "")
+    if let group { self.group = group }
+    for entry in properties.all() {
+      if ["bootstrap.servers", "metadata.broker.list", "group.id"].contains(entry.key) {
+        let own = entry.key == "group.id" ? "group" : "brokers"
+        section.report(entry.place, "'\(entry.key)' is '\(own)' here, beside 'properties'")
+        continue
+      }
+      guard let (value, isSecret) = Configuration.Kafka.value(entry, section, environment) else { continue }
+      if let problem = problem(entry.key, value, isSecret) { section.report(entry.place, problem) }
+      self.properties[entry.key] = value
+      if isSecret { secrets.insert(entry.key) }
+    }
+  }
+
+  /// A text, or where it is kept: `{env: NAME}` or `{file: PATH}`.
+  private static func value(
+    _ entry: YAML.Node.Entry, _ section: Section, _ environment: [String: String]
+  ) -> (String, Bool)? {
+    guard case .mapping = entry.value.content else { return section.text(entry.value, entry.key).map { ($0, false) } }
+    let secret = Section(entry.value, path: [entry.key], problems: section.problems)
+    let name = secret.text("env")
+    let file = secret.text("file")
+    secret.finish()
+    switch (name, file) {
+    case (let name?, nil):
+      if let value = environment[name] { return (value, true) }
+      section.report(entry.place, "'\(entry.key)' is kept in the environment variable \(name), which is not set")
+    case (nil, let file?):
+      do throws(Failure) {
+        // An editor ends a file with a line break; no secret does.
+        let text = try TextFile.read(file)
+        return (text.hasSuffix("\n") ? String(text.dropLast()) : text, true)
+      } catch {
+        section.report(entry.place, "'\(entry.key)' is kept in a file: \(error.message)")
+      }
+    default:
+      section.report(entry.place, "'\(entry.key)' is a value, or {env: NAME}, or {file: PATH}")
+    }
+    return nil
   }
 }
 

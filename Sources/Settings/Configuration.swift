@@ -10,6 +10,8 @@ public struct Configuration: Sendable, Equatable {
   /// Of the machine's memory (or its control group's).
   public var memory = Size.percent(25)
   public var log = EmbeddedLog()
+  /// The log is a Kafka cluster's; nil: the embedded one.
+  public var kafka: Kafka?
   /// Topology files to run, in order.
   public var topologies: [String] = []
   public var http = HTTP()
@@ -32,6 +34,19 @@ public struct Configuration: Sendable, Equatable {
     public var segmentBytes: Int64 = 128 << 20
 
     public init() {}
+  }
+
+  public struct Kafka: Sendable, Equatable {
+    /// `host:port`, separated by commas.
+    public var brokers: String
+    /// What the names of consumer groups begin with.
+    public var group = "millrace"
+    /// librdkafka's own names and values, secrets in place.
+    public var properties: [String: String] = [:]
+    /// Names of properties whose values came from the environment or a file, and are not to be shown.
+    public var secrets: Set<String> = []
+
+    public init(brokers: String) { self.brokers = brokers }
   }
 
   public struct HTTP: Sendable, Equatable {

@@ -19,10 +19,12 @@ struct Place {
   /// - Errors: `.invalid` from the configuration file, the environment, or an option.
   init(_ arguments: Arguments, warns: Bool = true) throws(Failure) {
     var configuration = try Configuration.load(
-      path: arguments.text("config"), environment: ProcessInfo.processInfo.environment)
+      path: arguments.text("config"), environment: ProcessInfo.processInfo.environment
+    ) { KafkaOptions.problem(property: $0, value: $1, isSecret: $2) }
     if warns { for warning in configuration.warnings { Console.warn(warning) } }
     if let data = arguments.text("data") {
       configuration.data = data
+      // Alone it means the log in it; with Kafka it is where the state is.
       configuration.log.path = nil
     }
     if let text = arguments.text("memory") {
@@ -50,6 +52,13 @@ struct Place {
 
   func openData(create: Bool) throws(Failure) -> DataDirectory {
     try DataDirectory(configuration.data, create: create)
+  }
+
+  /// The cluster that is configured, if any.
+  var kafka: KafkaOptions? {
+    configuration.kafka.map {
+      KafkaOptions(brokers: $0.brokers, group: $0.group, properties: $0.properties, secrets: $0.secrets)
+    }
   }
 
   /// The embedded log of a topic. `partitions` nil takes what the log has.

@@ -8,9 +8,9 @@ import Runtime
 enum Run {
   static let syntax = CommandSyntax(
     verb: "run", positional: ["TOPOLOGY.yaml"],
-    summary: "Process files, or the embedded log up to its present end, and exit.",
+    summary: "Process files, or the log up to its present end, and exit.",
     options: [
-      .values("input", "FILE", "NDJSON files, plain, .gz, .zst, or - for standard input (default: the embedded log)"),
+      .values("input", "FILE", "NDJSON files, plain, .gz, .zst, or - for standard input (default: the log)"),
       .flag("keyed", "each file is one partition and holds whole users, in log order"),
       .value("partitions", "N", "without --keyed: partitions the users are spread over (default 4)"),
       .value("threads", "N", "worker threads (default: one per core)"),
@@ -27,7 +27,7 @@ enum Run {
     let path = try arguments.required(0, "TOPOLOGY.yaml", verb: "run")
     let place = try Place(arguments)
     let file = try Place.loadTopology(path)
-    let input = try input(arguments, place, topic: file.topology.source.topic)
+    let input = try input(arguments, place, file.topology.source)
     let data = try place.openData(create: true)
     let options = try options(arguments, place)
     let startedAt = monotonicMilliseconds()
@@ -49,13 +49,17 @@ enum Run {
   }
 
   private static func input(
-    _ arguments: Arguments, _ place: Place, topic: String
+    _ arguments: Arguments, _ place: Place, _ source: Topology.Source
   ) throws(Failure) -> BoundedRun.Input {
     guard let files = arguments.list("input") else {
       if arguments.has("keyed") || arguments.text("partitions") != nil {
-        throw .invalid("--keyed and --partitions are about --input files; the embedded log has its own partitions")
+        throw .invalid("--keyed and --partitions are about --input files; the log has its own partitions")
       }
-      return .log(try place.openLog(topic: topic, readOnly: true))
+      if let kafka = place.kafka {
+        let stamps = KafkaStamps(trustsHeader: source.trustStamps, trustsProducerTime: source.trustProducerTime)
+        return .kafka(try KafkaLog(kafka, topic: source.topic, stamps: stamps))
+      }
+      return .log(try place.openLog(topic: source.topic, readOnly: true))
     }
     if arguments.has("keyed"), arguments.text("partitions") != nil {
       throw .invalid("with --keyed every file is a partition, so --partitions has nothing to say; leave one out")

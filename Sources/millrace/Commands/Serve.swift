@@ -11,7 +11,7 @@ import Settings
 enum Serve {
   static let syntax = CommandSyntax(
     verb: "serve", positional: ["TOPOLOGY.yaml..."],
-    summary: "Follow the embedded log and answer over HTTP; SIGTERM commits and ends.",
+    summary: "Follow the log, embedded or Kafka's, and answer over HTTP; SIGTERM commits and ends.",
     options: [
       .value("listen", "HOST:PORT", "where to answer (default 127.0.0.1:8080; port 0 takes a free one)"),
       .value("threads", "N", "worker threads of each topology (default: one per core)"), Place.memoryOption,
@@ -60,7 +60,7 @@ final class Serving {
     _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int
   ) throws(Failure) {
     let topics = Set(topologies.map(\.topology.source.topic))
-    guard topics.count == 1, let topic = topics.first else {
+    guard topics.count == 1 || place.kafka != nil, let topic = topics.first else {
       throw .invalid("topologies of one server read one topic; these read \(topics.sorted().joined(separator: ", "))")
     }
     let names = topologies.map(\.topology.name)
@@ -68,13 +68,9 @@ final class Serving {
       throw .invalid("two of the files are topology '\(name)': a server has each name once")
     }
     let data = try place.openData(create: true)
-    let log = try place.openLog(topic: topic, readOnly: false)
-    if let files = try Import.unfinished(log) {
-      Console.warn(
-        "an import of \(files.joined(separator: " ")) was interrupted: run it again to finish it")
-    }
+    let source = try Serving.source(place, topic)
     node = try Node(
-      data, source: .embedded(log), topologyFiles: topologies,
+      data, source: source, topologyFiles: topologies,
       options: Node.Options(memory: place.memoryBytes, threads: threads)
     ) { Console.note($0) }
     let api = API(node, version: Millrace.version)
@@ -82,6 +78,16 @@ final class Serving {
     options.threads = place.configuration.http.threads
     options.connections = place.configuration.http.connections
     server = try Server(host: listen.host, port: listen.port, options: options) { api.respond($0) }
+  }
+
+  private static func source(_ place: Place, _ topic: String) throws(Failure) -> Node.Source {
+    if let kafka = place.kafka { return .kafka(kafka) }
+    let log = try place.openLog(topic: topic, readOnly: false)
+    if let files = try Import.unfinished(log) {
+      Console.warn(
+        "an import of \(files.joined(separator: " ")) was interrupted: run it again to finish it")
+    }
+    return .embedded(log)
   }
 
   /// Whether nobody listens there now.
