@@ -73,7 +73,7 @@ import Testing
   private func topology(trusting: Bool) -> String {
     let text = try! String(contentsOf: Program.root.appending(path: Made.topology), encoding: .utf8)
     guard trusting else { return Made.topology }
-    let trusted = text.replacingOccurrences(of: "horizon: 72h", with: "horizon: 72h, trust_producer_time: true")
+    let trusted = text.replacingOccurrences(of: "horizon: 72h", with: "horizon: 72h\n  trust_producer_time: true")
     precondition(trusted != text)
     return scratch.write("trusting.yaml", trusted)
   }
