@@ -16,7 +16,9 @@ extension Examination {
   mutating func positions(
     _ topology: SetupDescription.Topology, _ bounds: [Bounds], _ logPlace: String, _ kind: LogKind
   ) {
-    guard let generation = topology.generation, generation.failure == nil, !generation.isFromFiles else { return }
+    guard let generation = topology.generation, generation.failure == nil, generation.origin == logOrigin else {
+      return
+    }
     let place = "topology \(topology.name), \(logPlace)"
     guard generation.partitionCount == bounds.count else {
       fail(
@@ -42,7 +44,17 @@ extension Examination {
     _ pairs: [(state: SetupDescription.PartitionState, log: Bounds)], _ place: String, _ kind: LogKind
   ) {
     func next(_ state: SetupDescription.PartitionState) -> Int64 { state.offset ?? state.start }
-    let passed = pairs.filter { pair in pair.log.start.map { $0 > next(pair.state) } ?? false }
+    let removed = pairs.filter { pair in pair.log.start.map { $0 > next(pair.state) } ?? false }
+    // Of a group's partitions, those that never were here are another instance's.
+    let passed = removed.filter { kind == .embedded || $0.state.offset != nil }
+    let elsewhere = removed.filter { kind == .kafka && $0.state.offset == nil }
+    if !elsewhere.isEmpty {
+      warn(
+        .position, place,
+        "there is no state here of \(Wording.partitions(elsewhere.map(\.state.number))), and the log no longer goes back to "
+          + "where the state was begun: what moves here stops",
+        fix: "leave them to the instances that have their state\nor \(rebuild) on all of them")
+    }
     let beyond = pairs.filter { pair in pair.log.end.map { $0 < next(pair.state) } ?? false }
     if let first = passed.first, let start = first.log.start {
       fail(
@@ -62,7 +74,7 @@ extension Examination {
           + (kind == .kafka ? "the topic was re-created, or lost records" : "the log was exchanged or cut"),
         fix: "bring back the log the state was made from\nor \(rebuild) from the one there is")
     }
-    guard passed.isEmpty, beyond.isEmpty, !pairs.isEmpty else { return }
+    guard removed.isEmpty, beyond.isEmpty, !pairs.isEmpty else { return }
     let behind = pairs.reduce(0) { sum, pair in sum + (pair.log.end.map { $0 - next(pair.state) } ?? 0) }
     ok(.position, place, "the log holds what comes next: \(behind) records")
   }

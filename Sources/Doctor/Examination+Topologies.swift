@@ -31,7 +31,12 @@ extension Examination {
           "restore \(generation.directory) from a copy\nor \(rebuild)")
       return
     }
-    if let topic = generation.topic, topic != topology.topic, !generation.isFromFiles {
+    if generation.origin != .files, generation.origin != logOrigin {
+      let (was, now) = generation.origin == .kafka ? ("Kafka", "the embedded log") : ("the embedded log", "Kafka")
+      fail(
+        .generation, place, "built from \(was), and the configuration names \(now): 'millrace serve' refuses it",
+        fix: "configure \(was) again under `log`\nor \(rebuild)")
+    } else if let topic = generation.topic, topic != topology.topic, generation.origin != .files {
       fail(
         .generation, place,
         "built from topic '\(topic)', and its file names '\(topology.topic)': 'millrace serve' refuses it",

@@ -38,8 +38,12 @@ struct Examination {
     }
   }
 
-  /// Topologies that read a topic, and not files.
+  /// Topologies that read a topic, and neither files nor another log.
   func topologies(of topic: String) -> [SetupDescription.Topology] {
-    setup.topologies.filter { $0.topic == topic && $0.generation?.isFromFiles != true }
+    setup.topologies.filter { $0.topic == topic && ($0.generation == nil || $0.generation?.origin == logOrigin) }
+  }
+
+  var logOrigin: SetupDescription.Origin {
+    if case .kafka = setup.log { .kafka } else { .embedded }
   }
 }

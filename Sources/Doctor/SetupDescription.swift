@@ -103,6 +103,8 @@ public struct SetupDescription: Sendable, Equatable {
     public init(name: String) { self.name = name }
   }
 
+  public enum Origin: String, Sendable, Equatable { case embedded, kafka, files }
+
   public struct Generation: Sendable, Equatable {
     public var number: Int
     public var directory: String
@@ -111,8 +113,8 @@ public struct SetupDescription: Sendable, Equatable {
     public var digest = ""
     /// Of the frozen copy.
     public var topic: String?
-    /// Built from files: the log does not concern it.
-    public var isFromFiles = false
+    /// What it was built from; files are no concern of the log's.
+    public var origin = Origin.embedded
     public var partitionCount = 0
     public var partitions: [PartitionState] = []
 

@@ -111,7 +111,7 @@ struct WrittenSetup {
     case "failure": generation.failure = value
     case "digest": generation.digest = value
     case "topic": generation.topic = value
-    case "from_files": generation.isFromFiles = value == "true"
+    case "origin": generation.origin = .init(rawValue: value)!
     case "partitions":
       generation.partitionCount = Int(value)!
       generation.partitions = (0..<Int(value)!).map { SetupDescription.PartitionState(number: $0) }

@@ -63,6 +63,13 @@ public final class KafkaLook {
     if description.noAnswer == nil { askGroup() }
   }
 
+  /// What a partition that is read may have waiting in memory, at the most.
+  public static func fetchBytesPerPartition(_ options: KafkaOptions) -> Int64 {
+    let name = "queued.max.messages.kbytes"
+    let text = options.properties[name] ?? KafkaProperties.consumer.first { $0.0 == name }?.1
+    return (text.flatMap { Int64($0) } ?? 65_536) << 10
+  }
+
   deinit { rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE) }
 
   /// Which brokers and topics there are; the first question, so it is asked until it is answered or hopeless.

@@ -11,7 +11,9 @@ struct EmbeddedLogLook {
 
   init(_ place: Place, _ setup: SetupDescription, _ data: DataLook) {
     self.place = place
-    let readers = setup.topologies.filter { $0.generation?.isFromFiles != true && $0.fileProblems.isEmpty }
+    let readers = setup.topologies.filter {
+      ($0.generation.map { $0.origin == .embedded } ?? true) && $0.fileProblems.isEmpty
+    }
     var topics = Set(readers.map(\.topic))
     if setup.topologies.isEmpty {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: place.configuration.logPath)) ?? []

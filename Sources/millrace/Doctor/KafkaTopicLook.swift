@@ -13,7 +13,9 @@ struct KafkaTopicLook {
 
   /// - Errors: `.invalid` when librdkafka cannot use the configuration.
   init(_ options: KafkaOptions, _ setup: SetupDescription) throws(Failure) {
-    let readers = setup.topologies.filter { $0.generation?.isFromFiles != true && $0.fileProblems.isEmpty }
+    let readers = setup.topologies.filter {
+      ($0.generation.map { $0.origin == .kafka } ?? true) && $0.fileProblems.isEmpty
+    }
     // Any of the groups we would join: whether we may is a matter of their prefix.
     let names = readers.first.map { ".\($0.name).\($0.generation?.digest ?? $0.digest ?? "")" } ?? ""
     look = try KafkaLook(options, groupName: options.group + names)

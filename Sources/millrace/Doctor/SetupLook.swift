@@ -17,7 +17,7 @@ struct SetupLook {
     do throws(Failure) {
       let place = try Place(arguments, warns: false)
       setup.configuration.warnings = place.configuration.warnings
-      look(place, arguments.positional.isEmpty ? place.configuration.topologies : arguments.positional)
+      try look(place, arguments.positional.isEmpty ? place.configuration.topologies : arguments.positional)
     } catch {
       setup.configuration.problems = SetupLook.lines(error)
     }
@@ -25,7 +25,7 @@ struct SetupLook {
 
   static func lines(_ failure: Failure) -> [String] { failure.message.split(separator: "\n").map(String.init) }
 
-  private mutating func look(_ place: Place, _ files: [String]) {
+  private mutating func look(_ place: Place, _ files: [String]) throws(Failure) {
     setup.configuration.connections = place.configuration.http.connections
     setup.machine.memoryBytes = Int64(clamping: Place.machineMemory)
     setup.machine.budgetBytes = Int64(place.memoryBytes)
@@ -33,7 +33,12 @@ struct SetupLook {
     let data = DataLook(place.configuration.data)
     self.data(data, place)
     topologies(files, data)
-    embedded(place, data)
+    if let options = place.kafka {
+      setup.machine.fetchBytesPerPartition = KafkaLook.fetchBytesPerPartition(options)
+      try kafka(options, data)
+    } else {
+      embedded(place, data)
+    }
   }
 
   private static var openFiles: Int64 {
@@ -103,7 +108,12 @@ struct SetupLook {
     guard let loaded = found.generation else { return generation }
     generation.digest = loaded.digest
     generation.topic = loaded.topology.source.topic
-    if case .files = loaded.source { generation.isFromFiles = true }
+    generation.origin =
+      switch loaded.source {
+      case .log: .embedded
+      case .kafka: .kafka
+      case .files: .files
+      }
     generation.partitionCount = loaded.partitionCount
     generation.partitions = found.partitions.map { partition in
       var state = SetupDescription.PartitionState(number: partition.number)
@@ -116,11 +126,13 @@ struct SetupLook {
     return generation
   }
 
-  /// The generations that were built from a log, and where in the setup they are.
-  private func built(_ data: DataLook) -> [(index: Int, found: DataLook.Found, generation: Generation)] {
+  /// The generations that were built from the log there is, and where in the setup they are.
+  private func built(
+    _ data: DataLook, from origin: SetupDescription.Origin
+  ) -> [(index: Int, found: DataLook.Found, generation: Generation)] {
     data.found.compactMap { found in
-      guard let generation = found.generation, generation.source == .log,
-        let index = setup.topologies.firstIndex(where: { $0.name == found.topology && $0.generation != nil })
+      guard let generation = found.generation,
+        let index = setup.topologies.firstIndex(where: { $0.name == found.topology && $0.generation?.origin == origin })
       else { return nil }
       return (index, found, generation)
     }
@@ -129,7 +141,7 @@ struct SetupLook {
   private mutating func embedded(_ place: Place, _ data: DataLook) {
     let look = EmbeddedLogLook(place, setup, data)
     setup.log = .embedded(look.logs)
-    for (index, found, generation) in built(data) {
+    for (index, found, generation) in built(data, from: .embedded) {
       let results = look.readBack(found, topic: generation.topology.source.topic)
       note(results, at: index)
     }
@@ -138,7 +150,7 @@ struct SetupLook {
   private mutating func kafka(_ options: KafkaOptions, _ data: DataLook) throws(Failure) {
     let look = try KafkaTopicLook(options, setup)
     setup.log = .kafka(look.kafka, samples: look.samples)
-    for (index, found, generation) in built(data) {
+    for (index, found, generation) in built(data, from: .kafka) {
       note(look.readBack(found, topic: generation.topology.source.topic), at: index)
     }
   }
