@@ -65,7 +65,7 @@ let package = Package(
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Basics"]),
     // The shipped program as a process: built separately, so that it is killed and restarted as it is shipped.
-    .testTarget(name: "CommandTests", dependencies: ["Seeded", "CRdKafka"]),
+    .testTarget(name: "CommandTests", dependencies: ["Seeded", "CRdKafka", "CZstd"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

@@ -73,7 +73,11 @@ public final class Section {
   /// Reports unknown keys, with what was probably meant.
   public func finish() {
     for entry in entries where !asked.contains(entry.key) {
-      let candidates = asked.filter { name in !entries.contains { $0.key == name } }
+      // Of those that are missing, unless only one that is there is like it.
+      let missing = asked.filter { name in !entries.contains { $0.key == name } }
+      let candidates =
+        Suggestion.closest(to: entry.key, among: missing) == nil
+          && Suggestion.closest(to: entry.key, among: asked) != nil ? [] : missing
       let inside = path.last.map { " in '\($0)'" } ?? ""
       let hint = Suggestion.hint(for: entry.key, among: candidates.isEmpty ? asked : candidates)
       problems.add(entry.place, "unknown key '\(entry.key)'\(inside)\(hint)")

@@ -6,59 +6,15 @@ import Testing
 /// this process, the shipped program beside it. The mock tells neither settings nor append times, so those are trusted or missed.
 @Suite struct DoctorKafkaTests {
   private let scratch = Scratch()
-  private let cluster = Cluster()
+  private let cluster = Brokers()
   private var data: String { scratch.path("data") }
-
-  /// Brokers on loopback that forget everything.
-  private final class Cluster {
-    private let host: OpaquePointer
-    let mock: OpaquePointer
-
-    init() {
-      let conf = rd_kafka_conf_new()
-      rd_kafka_conf_set_log_cb(conf, nil)
-      host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nil, 0)
-      mock = rd_kafka_mock_cluster_new(host, 1)
-    }
-
-    deinit {
-      rd_kafka_mock_cluster_destroy(mock)
-      rd_kafka_destroy(host)
-    }
-
-    var brokers: String { String(cString: rd_kafka_mock_cluster_bootstraps(mock)) }
-
-    /// Appends lines, keyed by their users.
-    ///
-    /// - `partition`: where each goes; nil is where murmur2 puts its user.
-    func fill(_ topic: String, _ lines: [Substring], partition: ((Int) -> Int32)? = nil) {
-      rd_kafka_mock_topic_create(mock, topic, 3, 1)
-      let conf = rd_kafka_conf_new()
-      rd_kafka_conf_set(conf, "bootstrap.servers", brokers, nil, 0)
-      rd_kafka_conf_set(conf, "partitioner", "murmur2_random", nil, 0)
-      let producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nil, 0)!
-      let handle = rd_kafka_topic_new(producer, topic, nil)!
-      for (index, line) in lines.enumerated() {
-        let event = try! JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
-        var key = Array(((event["user_id"] ?? event["anonymous_id"]) as! String).utf8)
-        var value = Array(line.utf8)
-        let target = partition?(index) ?? RD_KAFKA_PARTITION_UA
-        let code = rd_kafka_produce(
-          handle, target, Int32(RD_KAFKA_MSG_F_COPY), &value, value.count, &key, key.count, nil)
-        precondition(code == 0)
-      }
-      rd_kafka_flush(producer, 30_000)
-      rd_kafka_topic_destroy(handle)
-      rd_kafka_destroy(producer)
-    }
-  }
 
   private func lines(_ count: Int, seed: Int = 7) -> [Substring] {
     let file = Made.events(scratch, "\(seed)-\(count).ndjson", count: count, seed: seed)
     return (try! String(contentsOfFile: file, encoding: .utf8)).split(separator: "\n")
   }
 
-  private func configuration(_ cluster: Cluster? = nil) -> String {
+  private func configuration(_ cluster: Brokers? = nil) -> String {
     scratch.write(
       "kafka.yaml",
       """
@@ -79,7 +35,7 @@ import Testing
   }
 
   /// What is not fine, and how the program ended.
-  private func findings(_ topology: String, _ cluster: Cluster? = nil) -> (code: Int32, found: [String: String]) {
+  private func findings(_ topology: String, _ cluster: Brokers? = nil) -> (code: Int32, found: [String: String]) {
     let result = Program.run(
       ["doctor", topology, "--config", configuration(cluster), "--json"], environment: ["THE_PASSWORD": "topsecret"])
     #expect(!result.output.contains("topsecret") && !result.errors.contains("topsecret"))
@@ -136,12 +92,12 @@ import Testing
     let well = findings(topology)
     #expect(Set(well.found.keys) == theMocks, "\(well.found)")
 
-    let shorter = Cluster()
+    let shorter = Brokers()
     shorter.fill("events", Array(lines.prefix(30)))
     let cut = findings(topology, shorter)
     #expect(cut.code == 1 && cut.found.keys.contains("problem position"), "\(cut.found)")
 
-    let other = Cluster()
+    let other = Brokers()
     other.fill("events", self.lines(6_000, seed: 8))
     let exchanged = findings(topology, other)
     #expect(exchanged.code == 1 && exchanged.found.keys.contains("problem read_back"), "\(exchanged.found)")

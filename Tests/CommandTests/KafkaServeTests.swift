@@ -1,0 +1,179 @@
+import CZstd
+import Foundation
+import Testing
+
+/// Goal: through Kafka the numbers are those of the file, whoever has which partition, and what an instance does not have it
+/// says. Method: two shipped servers in one group on librdkafka's mock cluster, killed and started while events arrive; then one
+/// ends orderly and the other answers for all. The mock stamps nothing, so the producer's time is trusted.
+@Suite(.serialized) struct KafkaServeTests {
+  private let scratch = Scratch()
+  private let brokers = Brokers()
+
+  private func configuration(checkpoints: Bool = false) -> String {
+    scratch.write(
+      "kafka.yaml",
+      """
+      log:
+        kafka:
+          brokers: \(brokers.brokers)
+          group: test
+          properties:
+            fetch.wait.max.ms: 20
+            session.timeout.ms: 6000
+            heartbeat.interval.ms: 300
+      \(checkpoints ? "checkpoints: { path: \(scratch.path("shared")), every: 1s }" : "")
+      """)
+  }
+
+  /// A shipped topology over old events that arrive now.
+  private func topology(_ name: String, horizon: String) throws -> String {
+    let text = try String(contentsOf: Program.root.appending(path: "topologies/\(name).yaml"), encoding: .utf8)
+    let trusted = "trust_producer_time: true"
+    let changed =
+      text.contains("horizon: 72h")
+      ? text.replacingOccurrences(of: "horizon: 72h", with: "horizon: \(horizon)\n  \(trusted)")
+      : text.replacingOccurrences(
+        of: "topology: \(name)\n",
+        with: "topology: \(name)\nsource: { topic: events, horizon: \(horizon), \(trusted) }\n")
+    try #require(changed != text)
+    return scratch.write("\(name)-\(horizon).yaml", changed)
+  }
+
+  private struct Partition {
+    var isHere: Bool
+    var lag: Int
+    var counted: Int
+    var duplicates: Int
+    var late: Int
+  }
+
+  private func partitions(_ server: Served) -> [Partition] {
+    let topologies = server.get("/topologies").json["topologies"] as? [[String: Any]] ?? []
+    return (topologies.first?["partitions"] as? [[String: Any]] ?? []).map { partition in
+      Partition(
+        isHere: partition["state"] as? String == "running", lag: partition["lag"] as? Int ?? .max,
+        counted: partition["counted"] as? Int ?? 0, duplicates: partition["duplicates"] as? Int ?? 0,
+        late: partition["late"] as? Int ?? 0)
+    }
+  }
+
+  /// Returns what the owners hold together, when each partition has one owner who has read it all.
+  private func settled(_ servers: [Served], partitions count: Int) -> [Partition] {
+    var all: [Partition] = []
+    eventually("every partition has an owner who has read it all", seconds: 40) {
+      all = servers.flatMap { partitions($0).filter(\.isHere) }
+      return all.count == count && all.allSatisfy { $0.lag == 0 }
+    }
+    return all
+  }
+
+  @Test func killedWhileEventsArriveAndPartitionsMove() throws {
+    let file = Made.events(scratch, "events.ndjson", count: 40_000, bytes: 400)
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+    let topology = scratch.write(
+      "made.yaml",
+      """
+      topology: made
+      source: { topic: events, horizon: 20000d, trust_producer_time: true }
+      views:
+        traffic:
+          rollup: { of: events, by: [event_type, geo.country], measures: { events: count, users: distinct(user_id) }, grains: { hour: forever } }
+        visits:
+          rollup: { of: sessions, measures: { sessions: count, duration: sum(duration) }, grains: { hour: forever, day: forever } }
+      """)
+    let expected = Program.run("run", topology, "--input", file, "--data", scratch.path("files"), "--json").json
+    try wander(lines, topology, checkpoints: true) { data in
+      for view in ["traffic", "visits"] {
+        #expect(export(view, grain: "hour", data: data) == export(view, grain: "hour", data: scratch.path("files")))
+      }
+      return (expected["counted"] as? Int ?? 0, expected["duplicates"] as? Int ?? 0)
+    }
+  }
+
+  @Test(
+    .enabled(if: RealData.areThere, "the real event logs are not beside this checkout"),
+    arguments: [RealData.store, .travel])
+  func realDataGiveTheirKnownNumbers(_ data: RealData) throws {
+    try wander(
+      try decompressed(data.path).split(separator: "\n"), try topology(data.topology, horizon: "20000d"),
+      checkpoints: false
+    ) { directory in
+      data.check(directory)
+      return (data.counted, data.duplicates)
+    }
+  }
+
+  @Test(.enabled(if: RealData.areThere, "the real event logs are not beside this checkout"))
+  func oldEventsAreLateWithinSeventyTwoHours() throws {
+    let lines = try decompressed(RealData.store.path).split(separator: "\n")
+    brokers.create("events", partitions: 2)
+    brokers.append("events", lines)
+    let server = Served([
+      try topology("shop", horizon: "72h"), "--config", configuration(), "--data", scratch.path("a"),
+    ])
+    let all = settled([server], partitions: 2)
+    #expect(all.reduce(0) { $0 + $1.late } == RealData.store.counted + RealData.store.duplicates)
+    #expect(all.reduce(0) { $0 + $1.counted } == 0)
+  }
+
+  /// Two servers, six pieces, a kill after each of the first four.
+  private func wander(
+    _ lines: [Substring], _ topology: String, checkpoints: Bool,
+    check: (_ data: String) throws -> (counted: Int, duplicates: Int)
+  ) throws {
+    let count = 16
+    brokers.create("events", partitions: Int32(count))
+    let configuration = configuration(checkpoints: checkpoints)
+    let names = ["a", "b"]
+    func start(_ index: Int) -> Served {
+      Served([topology, "--config", configuration, "--data", scratch.path(names[index])])
+    }
+    var servers = [start(0), start(1)]
+    for piece in 0..<6 {
+      brokers.append("events", lines[lines.count * piece / 6..<lines.count * (piece + 1) / 6])
+      guard piece < 4 else { continue }
+      let victim = piece % 2
+      #expect(servers[victim].end(SIGKILL) == -SIGKILL)
+      servers[victim] = start(victim)
+    }
+    let all = settled(servers, partitions: count)
+    for server in servers {
+      let owned = partitions(server).filter(\.isHere).count
+      let partial = server.get("/query?view=visits&metric=sessions&granularity=day").json["partial"] as? [Any]
+      #expect((partial?.count ?? 0) == count - owned)
+    }
+    #expect(servers[1].end(SIGTERM) == 0, "\(servers[1].errors)")
+    let whole = settled([servers[0]], partitions: count)
+    let answer = servers[0].get("/query?view=visits&metric=sessions&granularity=day")
+    #expect(answer.status == 200 && answer.json["partial"] == nil, "\(answer.body.prefix(300))")
+    #expect(servers[0].end(SIGTERM) == 0, "\(servers[0].errors)")
+    let (counted, duplicates) = try check(scratch.path("a"))
+    for held in [all, whole] {
+      #expect(held.reduce(0) { $0 + $1.counted } == counted)
+      #expect(held.reduce(0) { $0 + $1.duplicates } == duplicates)
+      #expect(held.reduce(0) { $0 + $1.late } == 0)
+    }
+  }
+
+  private func decompressed(_ path: String) throws -> String {
+    let packed = try Data(contentsOf: URL(filePath: path))
+    let stream = ZSTD_createDStream()
+    defer { ZSTD_freeDStream(stream) }
+    var text = Data()
+    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    packed.withUnsafeBytes { packed in
+      var input = ZSTD_inBuffer(src: packed.baseAddress, size: packed.count, pos: 0)
+      while true {
+        let (left, written) = chunk.withUnsafeMutableBytes { chunk in
+          var output = ZSTD_outBuffer(dst: chunk.baseAddress, size: chunk.count, pos: 0)
+          let left = ZSTD_decompressStream(stream, &output, &input)
+          return (left, output.pos)
+        }
+        precondition(ZSTD_isError(left) == 0)
+        text.append(contentsOf: chunk[..<written])
+        if input.pos == input.size, written < chunk.count { break }
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
