@@ -104,6 +104,7 @@ import Testing
     let reader = try log.reader(partition: 0, from: .start)
     var all: [Record] = []
     try readMore(reader, into: &all)
+    #expect(eventually { log.consumer.events.isAnswering(partition: 0) })
     cluster.remove("t")
     #expect(eventually { !log.consumer.events.isAnswering(partition: 0) })
     cluster.restore("t")
