@@ -23,7 +23,7 @@ enum KafkaProperties {
     ("reconnect.backoff.max.ms", "2000"),
     // Per partition. The number of records says nothing about memory, so the bytes decide.
     ("queued.min.messages", "1000000"),
-    ("queued.max.messages.kbytes", "16384"),
+    ("queued.max.messages.kbytes", "8192"),
     ("allow.auto.create.topics", "false"),
   ]
   static let fixedConsumer: [(String, String)] = [
