@@ -1,5 +1,7 @@
 import Basics
 import CRdKafka
+import Foundation
+import Synchronization
 import Testing
 
 @testable import Logs
@@ -82,6 +84,58 @@ import Testing
     try readMore(reader, into: &all, count: 10)
     #expect(texts(all) == names(10))
     log.close()
+  }
+
+  @Test func aRecordThatIsDamagedStopsItsPartition() throws {
+    let log = try log()
+    append(0..<5)
+    producer.flush()
+    let reader = try log.reader(partition: 0, from: .start)
+    var all: [Record] = []
+    try readMore(reader, into: &all, count: 5)
+    cluster.push([RD_KAFKA_RESP_ERR_INVALID_MSG], on: .fetch)
+    append(5..<10)
+    producer.flush()
+    let failure = failure { try readMore(reader, into: &all, count: 10) }
+    #expect(failure?.kind == .corrupt)
+    #expect(failure?.message.hasPrefix("topic t, partition 0: cannot be read at offset 5 or behind: ") == true)
+    #expect(all.count == 5)
+    log.close()
+  }
+
+  /// Closing comes at any moment, and ends in a message for whoever is reading.
+  @Test func closingWhileOthersRead() throws {
+    append(0..<200)
+    append(200..<400, partition: 1)
+    producer.flush()
+    for round in 0..<10 {
+      let log = try log()
+      let count = Atomic(0)
+      let group = DispatchGroup()
+      for partition in 0..<2 {
+        let reader = try log.reader(partition: partition, from: .start)
+        nonisolated(unsafe) let own = reader
+        group.enter()
+        Thread.detachNewThread {
+          let slice = LogSlice()
+          while true {
+            do throws(Failure) {
+              try own.read(into: slice, maxBytes: 300, maxRecords: 1 + round)
+              count.add(slice.count, ordering: .relaxed)
+              _ = try log.endOffset(partition: partition)
+              log.commitToGroup([])
+            } catch {
+              #expect(error.kind == .unavailable)
+              break
+            }
+          }
+          group.leave()
+        }
+      }
+      #expect(eventually { count.load(ordering: .relaxed) >= round * 30 })
+      log.close()
+      group.wait()
+    }
   }
 
   @Test func aTopicThatIsGoneStopsItsPartitions() throws {

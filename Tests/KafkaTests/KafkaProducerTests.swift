@@ -1,5 +1,6 @@
 import Basics
 import CRdKafka
+import Foundation
 import Logs
 import Synchronization
 import Testing
@@ -132,6 +133,31 @@ import Testing
     producer.close(milliseconds: 100)
     #expect(milliseconds() - start < 10_000)
     #expect(outcome.withLock { $0 }??.kind == .unavailable)
+  }
+
+  /// Every request ends, whenever the producer does.
+  @Test func closingWhileOthersAppend() throws {
+    for round in 0..<10 {
+      let producer = try KafkaProducer(cluster.options(), topic: "t")
+      let counts = Mutex((taken: 0, ended: 0))
+      let group = DispatchGroup()
+      for _ in 0..<2 {
+        group.enter()
+        Thread.detachNewThread {
+          do throws(Failure) {
+            while true {
+              try producer.submit(made(0..<5)) { _ in counts.withLock { $0.ended += 1 } }
+              counts.withLock { $0.taken += 1 }
+            }
+          } catch { #expect(error.kind == .unavailable) }
+          group.leave()
+        }
+      }
+      #expect(eventually { counts.withLock { $0.taken } >= round * 3 })
+      producer.close(milliseconds: 100)
+      group.wait()
+      #expect(counts.withLock { $0.taken == $0.ended })
+    }
   }
 
   @Test func unknownTopicAndNoBroker() {

@@ -6,10 +6,13 @@ import Foundation
 ///
 /// `@unchecked Sendable`: `handle` is set once and librdkafka's calls may come from any thread; everything that changes is
 /// only touched with `lock` held. `lock` is taken before a feed's, never after.
+///
+/// Calls made with `lock` held, or by the polling thread, come before `destroy`; all others are made inside `owner.use`.
 final class KafkaConsumer: @unchecked Sendable {
   let topic: String
   let events: KafkaEvents
   let handle: OpaquePointer
+  private let owner: KafkaHandle
   private let lock = Lock()
   private var feeds: [Int: KafkaFeed] = [:]
   /// What librdkafka fetches.
@@ -22,7 +25,6 @@ final class KafkaConsumer: @unchecked Sendable {
   private var revoking: Set<Int> = []
   private var isStopping = false
   private var isStopped = false
-  private var isDestroyed = false
   private var poller: pthread_t?
 
   private static let pollMilliseconds: Int32 = 100
@@ -36,12 +38,8 @@ final class KafkaConsumer: @unchecked Sendable {
     let conf = try KafkaProperties.make(
       options, defaults: KafkaProperties.consumer, fixed: KafkaProperties.fixedConsumer + [("group.id", group)])
     events.attachToConsumer(conf)
-    var text = [CChar](repeating: 0, count: 512)
-    guard let handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, &text, text.count) else {
-      rd_kafka_conf_destroy(conf)
-      throw .invalid("Kafka: \(KafkaText.from(text))")
-    }
-    self.handle = handle
+    owner = try KafkaHandle(RD_KAFKA_CONSUMER, conf, events: events)
+    handle = owner.pointer
     // Events and rebalances then come through one queue.
     rd_kafka_poll_set_consumer(handle)
     events.rebalance = { [unowned self] code, partitions in rebalance(code, partitions) }
@@ -119,17 +117,15 @@ final class KafkaConsumer: @unchecked Sendable {
     lock.unlock()
   }
 
-  /// Frees everything. Readers that are still there read nothing any more.
+  /// Frees everything. Readers that are still there read nothing any more. To be called after `stop`.
   func destroy() {
     lock.lock()
-    let isFirst = !isDestroyed
-    isDestroyed = true
     let open = feeds.values
     feeds.removeAll()
+    fetched.removeAll()
     lock.unlock()
-    guard isFirst else { return }
     for feed in open { close(feed) }
-    KafkaEnding.destroy(handle, keeping: events)
+    if owner.end() { owner.destroy() }
   }
 
   // The group.
@@ -201,7 +197,7 @@ final class KafkaConsumer: @unchecked Sendable {
   func commit(_ offsets: [(partition: Int, offset: Int64, metadata: String)]) {
     let list = KafkaPartitions(topic: topic)
     for entry in offsets { list.add(entry.partition, offset: entry.offset, metadata: entry.metadata) }
-    let code = rd_kafka_commit(handle, list.list, 1)
+    guard let code = try? owner.use({ rd_kafka_commit($0, list.list, 1) }) else { return }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR { events.note("commit to the group: \(KafkaText.of(code))") }
   }
 
@@ -277,22 +273,24 @@ final class KafkaConsumer: @unchecked Sendable {
 
   // Offsets.
 
-  func isFetched(_ partition: Int) -> Bool { locked { fetched.contains(partition) && !isDestroyed } }
+  func isFetched(_ partition: Int) -> Bool { locked { fetched.contains(partition) } }
 
   /// As of the last fetch of a partition that is fetched; nil before it.
   func lastEnd(_ partition: Int) -> Int64? {
     var low: Int64 = 0
     var high: Int64 = 0
-    let code = rd_kafka_get_watermark_offsets(handle, topic, Int32(partition), &low, &high)
+    let code = try? owner.use { rd_kafka_get_watermark_offsets($0, topic, Int32(partition), &low, &high) }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
   }
 
   /// Asks the broker for the first offset and the one after the last.
   func bounds(_ partition: Int, milliseconds: Int32) throws(Failure) -> (low: Int64, high: Int64) {
-    guard !locked({ isDestroyed }) else { throw closed }
     var low: Int64 = 0
     var high: Int64 = 0
-    let code = rd_kafka_query_watermark_offsets(handle, topic, Int32(partition), &low, &high, milliseconds)
+    let asked = try owner.use {
+      rd_kafka_query_watermark_offsets($0, topic, Int32(partition), &low, &high, milliseconds)
+    }
+    guard let code = asked else { throw closed }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
       throw .unavailable(
         "topic \(topic), partition \(partition): its offsets cannot be asked for: \(KafkaText.of(code))")

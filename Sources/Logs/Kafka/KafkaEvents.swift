@@ -73,7 +73,8 @@ final class KafkaEvents: @unchecked Sendable {
       KafkaEvents.from(opaque).error(handle, rd_kafka_resp_err_t(rawValue: code), reason)
     }
     rd_kafka_conf_set_log_cb(conf) { handle, level, facility, words in
-      guard level <= 4, let words else { return }
+      // Properties of the other kind of client are no fault: producer and consumer share a configuration.
+      guard level <= 4, let words, facility.map({ String(cString: $0) }) != "CONFWARN" else { return }
       KafkaEvents.from(rd_kafka_opaque(handle)).note(String(cString: words))
     }
     rd_kafka_conf_set_stats_cb(conf) { _, text, count, opaque in

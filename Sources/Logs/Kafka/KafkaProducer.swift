@@ -6,16 +6,15 @@ import Synchronization
 /// Appends records to a topic: idempotent, acknowledged by all replicas, compressed with lz4. A user's records go to the
 /// partition that Kafka's murmur2 says, in order.
 ///
-/// `@unchecked Sendable`: `handle` and `described` are set once, and librdkafka's calls may come from any thread.
+/// `@unchecked Sendable`: `described` is set once, and librdkafka's calls may come from any thread.
 public final class KafkaProducer: @unchecked Sendable {
   public let topic: String
   public let partitionCount: Int
-  private let handle: OpaquePointer
+  private let handle: KafkaHandle
   private let described: OpaquePointer
   private let events: KafkaEvents
   private let room: KafkaQueueRoom
   private let polling: KafkaPolling
-  private let isClosed = Mutex(false)
 
   /// What a waiting record takes beside its bytes.
   private static let recordBytes = 256
@@ -43,26 +42,21 @@ public final class KafkaProducer: @unchecked Sendable {
       guard let message, let request = message.pointee._private else { return }
       Unmanaged<KafkaRequest>.fromOpaque(request).takeRetainedValue().report(message.pointee.err)
     }
-    var text = [CChar](repeating: 0, count: 512)
-    guard let handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, &text, text.count) else {
-      rd_kafka_conf_destroy(conf)
-      throw .invalid("Kafka: \(KafkaText.from(text))")
-    }
-    guard let described = rd_kafka_topic_new(handle, topic, nil) else {
-      rd_kafka_destroy(handle)
+    handle = try KafkaHandle(RD_KAFKA_PRODUCER, conf, events: events)
+    guard let described = rd_kafka_topic_new(handle.pointer, topic, nil) else {
+      if handle.end() { handle.destroy() }
       throw .invalid("topic \(topic): \(KafkaText.of(rd_kafka_last_error()))")
     }
-    self.handle = handle
     self.described = described
-    polling = KafkaPolling(handle, name: "kafka-\(topic)")
+    polling = KafkaPolling(handle.pointer, name: "kafka-\(topic)")
     do throws(Failure) {
       partitionCount = try KafkaMetadata.partitionCount(
-        handle, topic: topic, brokers: options.brokers, milliseconds: milliseconds,
+        handle.pointer, topic: topic, brokers: options.brokers, milliseconds: milliseconds,
         lastError: { events.health.lastError })
     } catch {
       polling.stop()
       rd_kafka_topic_destroy(described)
-      KafkaEnding.destroy(handle, keeping: events)
+      if handle.end() { handle.destroy() }
       throw error
     }
     events.expect(partitions: partitionCount)
@@ -98,14 +92,23 @@ public final class KafkaProducer: @unchecked Sendable {
       room.give(bytes)
       completion(failure)
     }
-    records.bytes.withUnsafeBytes { buffer in
-      for entry in records.entries { produce(entry, buffer, request) }
+    let handed: Void? = try handle.use { (handle) throws(Failure) in
+      records.bytes.withUnsafeBytes { buffer in
+        for entry in records.entries { produce(entry, buffer, request, handle) }
+      }
+    }
+    guard handed != nil else {
+      room.give(bytes)
+      throw .unavailable("topic \(topic): the connection to Kafka was closed")
     }
     // As if it were one more record, so that no report can end the request before all were handed over.
     request.report(RD_KAFKA_RESP_ERR_NO_ERROR)
   }
 
-  private func produce(_ entry: KafkaRecords.Entry, _ bytes: UnsafeRawBufferPointer, _ request: KafkaRequest) {
+  private func produce(
+    _ entry: KafkaRecords.Entry, _ bytes: UnsafeRawBufferPointer, _ request: KafkaRequest,
+    _ handle: OpaquePointer
+  ) {
     // An empty user is a key all the same, and needs an address.
     let user = UnsafeRawBufferPointer(rebasing: bytes[entry.start..<entry.start + entry.userCount])
     let value = UnsafeRawBufferPointer(rebasing: bytes[user.count + entry.start..<entry.end])
@@ -125,17 +128,13 @@ public final class KafkaProducer: @unchecked Sendable {
 
   /// Waits for what is on its way, at most so long; the rest is reported as failed.
   public func close(milliseconds: Int = 5_000) {
-    let wasClosed = isClosed.withLock { isClosed in
-      defer { isClosed = true }
-      return isClosed
-    }
-    guard !wasClosed else { return }
-    if milliseconds > 0 { rd_kafka_flush(handle, Int32(milliseconds)) }
-    rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+    guard handle.end() else { return }
+    if milliseconds > 0 { rd_kafka_flush(handle.pointer, Int32(milliseconds)) }
+    rd_kafka_purge(handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
     // Their reports still have to be served.
-    rd_kafka_flush(handle, 1_000)
+    rd_kafka_flush(handle.pointer, 1_000)
     polling.stop()
     rd_kafka_topic_destroy(described)
-    KafkaEnding.destroy(handle, keeping: events)
+    handle.destroy()
   }
 }
