@@ -27,6 +27,10 @@ public final class LiveTopology: Sendable {
     public var task = PartitionTask.Options()
     /// Of the process's partitions, to share its memory among.
     public var partitionsInProcess: Int
+    /// Where members of a group leave states for each other.
+    public var checkpoints: SharedCheckpoints?
+    /// Told what an operator should know.
+    public var report: @Sendable (String) -> Void = { _ in }
 
     public init(threads: Int, mode: WorkerPool.Mode, partitionsInProcess: Int) {
       self.threads = threads

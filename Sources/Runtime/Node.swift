@@ -21,6 +21,7 @@ public final class Node: Sendable {
   public let budget: MemoryBudget
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
   private let endsAtStart: [Int64]?
+  private let checkpointMilliseconds: Int64?
   private let commitsToGroup = Mutex<[String: [Int: Int64]]>([:])
   private let isStopping = Mutex(false)
   private let housekeeping = DispatchGroup()
@@ -30,6 +31,8 @@ public final class Node: Sendable {
     public var memory: Int
     public var threads: Int
     public var task = PartitionTask.Options()
+    /// A directory that all instances see, and how often states are copied there; nil: states stay here.
+    public var checkpoints: (path: String, everyMilliseconds: Int64)?
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -62,13 +65,20 @@ public final class Node: Sendable {
       endsAtStart = nil
     }
     var opened: [(Generation, any Log)] = []
-    for (text, topology) in topologyFiles { opened.append(try Node.open(data, text, topology, source, report)) }
+    for (text, topology) in topologyFiles {
+      opened.append(try Node.open(data, text, topology, source, options.checkpoints?.path, report))
+    }
+    checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
     var live: [LiveTopology] = []
     for (generation, log) in opened {
       var settings = LiveTopology.Options(
         threads: options.threads, mode: .follow, partitionsInProcess: partitions)
       settings.task = options.task
+      settings.report = report
+      settings.checkpoints = options.checkpoints.map {
+        SharedCheckpoints($0.path, digest: generation.digest, report: report)
+      }
       let name = generation.topology.name
       let onStop: @Sendable (Int, Failure) -> Void = {
         report("topology \(name), partition \($0) stopped: \($1.message)")
@@ -87,7 +97,8 @@ public final class Node: Sendable {
 
   /// The generation to serve and the log it follows: the first generation is made when there is none.
   private static func open(
-    _ data: DataDirectory, _ text: String, _ topology: Topology, _ source: Source, _ report: (String) -> Void
+    _ data: DataDirectory, _ text: String, _ topology: Topology, _ source: Source, _ checkpoints: String?,
+    _ report: @escaping @Sendable (String) -> Void
   ) throws(Failure) -> (Generation, any Log) {
     let wanted: Generation.Source
     switch source {
@@ -96,8 +107,16 @@ public final class Node: Sendable {
     }
     guard try data.currentGeneration(of: topology.name) != nil else {
       let log = try Node.log(source, topology)
+      var starts = try log.starts()
+      if let checkpoints {
+        // States that others left may begin where the log no longer does.
+        let shared = SharedCheckpoints(checkpoints, digest: Semantics.digest(of: topology), report: report)
+        for partition in starts.indices {
+          starts[partition] = min(starts[partition], shared.start(partition: partition) ?? .max)
+        }
+      }
       return (
-        try Generation.create(data, topology: topology, text: text, source: wanted, starts: try log.starts()), log
+        try Generation.create(data, topology: topology, text: text, source: wanted, starts: starts), log
       )
     }
     let generation = try Generation.load(data, topology: topology.name)
@@ -201,6 +220,7 @@ public final class Node: Sendable {
   private func keepHouse() {
     var due = monotonicMilliseconds()
     var commitDue = due
+    var checkpointDue = checkpointMilliseconds.map { due + $0 }
     var wasNearlyFull = false
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
@@ -208,6 +228,10 @@ public final class Node: Sendable {
       if now >= commitDue {
         commitDue = now + 1_000
         commitToGroups()
+      }
+      if let checkpointMilliseconds, let due = checkpointDue, now >= due {
+        for topology in topologies { topology.checkpoint() }
+        checkpointDue = monotonicMilliseconds() + checkpointMilliseconds
       }
       guard let embedded, now >= due else { continue }
       due += 60_000

@@ -52,6 +52,19 @@ extension Configuration {
     }
     logs.finish()
     if let list = section.list("topologies") { topologies = list.compactMap { section.text($0, "topologies") } }
+    let shared = section.section("checkpoints")
+    let every = shared.duration("every")
+    if let path = shared.path("path") {
+      var own = Configuration.Checkpoints(path: path)
+      if let every { own.everyMilliseconds = every }
+      checkpoints = own
+    } else if section.has("checkpoints"), !shared.has("path") {
+      shared.report(shared.place, "'path' is missing from 'checkpoints': a directory that all instances see")
+    }
+    shared.finish()
+    if let place = checkpoints.map({ _ in shared.place }), kafka == nil {
+      shared.report(place, "'checkpoints' are for instances that share partitions, so they need 'kafka' as the log")
+    }
     let server = section.section("http")
     if let count = server.integer("threads", in: 1...64) { http.threads = count }
     if let count = server.integer("connections", in: 1...100_000) { http.connections = count }

@@ -12,6 +12,8 @@ public struct Configuration: Sendable, Equatable {
   public var log = EmbeddedLog()
   /// The log is a Kafka cluster's; nil: the embedded one.
   public var kafka: Kafka?
+  /// A directory that all instances of a group see, where states are left for the next owner of a partition; nil: none.
+  public var checkpoints: Checkpoints?
   /// Topology files to run, in order.
   public var topologies: [String] = []
   public var http = HTTP()
@@ -47,6 +49,13 @@ public struct Configuration: Sendable, Equatable {
     public var secrets: Set<String> = []
 
     public init(brokers: String) { self.brokers = brokers }
+  }
+
+  public struct Checkpoints: Sendable, Equatable {
+    public var path: String
+    public var everyMilliseconds: Int64 = 5 * 60_000
+
+    public init(path: String) { self.path = path }
   }
 
   public struct HTTP: Sendable, Equatable {

@@ -5,6 +5,7 @@ import Foundation
 import Logs
 import Seeded
 import Stores
+import Synchronization
 import Testing
 import Workload
 
@@ -13,7 +14,7 @@ import Workload
 /// Goal: however partitions wander between the members of a group, nothing is counted twice and nothing is missed.
 /// Method: three members with a data directory each follow one log while it grows; a seed moves partitions between them, orderly
 /// and as if they had been lost, and stops members in between. In the end every partition's owner has read it all, and what
-/// they hold together equals one run over the whole log.
+/// they hold together equals one run over the whole log. With a directory for checkpoints the same holds.
 @Suite struct MembershipTests {
   private static let topology = """
     topology: wander
@@ -30,9 +31,13 @@ import Workload
   private let directory = FileManager.default.temporaryDirectory.appending(
     path: "millrace-wander-\(UUID().uuidString)")
 
-  @Test(arguments: [1, 2, 3, 4] as [UInt64])
-  func wanderingPartitionsAreCountedOnce(seed: UInt64) throws {
+  @Test(arguments: [1, 2, 3, 4] as [UInt64], [false, true])
+  func wanderingPartitionsAreCountedOnce(seed: UInt64, sharing: Bool) throws {
     defer { try? FileManager.default.removeItem(at: directory) }
+    let checkpoints = sharing ? directory.appending(path: "checkpoints").path : nil
+    func member(_ name: String, _ log: SegmentLog) throws -> LiveTopology {
+      try self.member(name, log, checkpoints)
+    }
     var random = SeededRandom(seed: seed)
     let log = try SegmentLog(
       directory: directory.appending(path: "log").path, topic: "events", partitions: MembershipTests.partitions,
@@ -59,7 +64,9 @@ import Workload
         }
         members[dying].stop()
         members[dying].wait()
-        members[dying] = try successor(of: &members[dying], "m\(dying)", log)
+        // The old one's stores have to be closed before its directory is opened anew.
+        members[dying] = try member("nobody-\(UUID().uuidString)", log)
+        members[dying] = try member("m\(dying)", log)
         members[dying].start()
       }
       let next = random.below(3)
@@ -91,7 +98,53 @@ import Workload
     #expect(read == feed.appended, "seed \(seed)")
   }
 
-  private func member(_ name: String, _ log: SegmentLog) throws -> LiveTopology {
+  @Test func stateFollowsThePartitionAndDamageIsPassedOver() throws {
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let log = try SegmentLog(
+      directory: directory.appending(path: "log").path, topic: "events", partitions: MembershipTests.partitions,
+      options: SegmentLogOptions(), readOnly: false)
+    let checkpoints = directory.appending(path: "checkpoints").path
+    try Feed(seed: 9, log).append(5_000)
+    let end = try #require(try log.endOffset(partition: 2))
+    var answers: [[String]] = []
+    for (name, read) in [("first", end), ("second", 0), ("third", end)] {
+      if name == "third" { #expect(try damage(checkpoints) > 0) }
+      let said = Mutex<[String]>([])
+      let member = try self.member(name, log, checkpoints) { line in said.withLock { $0.append(line) } }
+      member.assigned([2])
+      member.start()
+      try wait(member, 2, log)
+      #expect(member.statuses[2].readThisRun == read, "\(name)")
+      #expect(member.statuses[2].ledger.read == end, "\(name)")
+      answers.append(try rows(try member.reading().answers))
+      member.revoked([2], lost: false)
+      member.stop()
+      member.wait()
+      #expect(said.withLock { $0.contains { $0.contains("cannot be used") } } == (name == "third"))
+    }
+    #expect(answers[0].count > 20)
+    #expect(answers[1] == answers[0])
+    #expect(answers[2] == answers[0])
+  }
+
+  /// Changes a byte in the middle of every table of every checkpoint.
+  private func damage(_ checkpoints: String) throws -> Int {
+    var damaged = 0
+    for case let name as String in try #require(FileManager.default.enumerator(atPath: checkpoints))
+    where name.hasSuffix(".sst") {
+      let file = URL(filePath: "\(checkpoints)/\(name)")
+      var data = try Data(contentsOf: file)
+      data[data.count / 2] ^= 1
+      try data.write(to: file)
+      damaged += 1
+    }
+    return damaged
+  }
+
+  private func member(
+    _ name: String, _ log: SegmentLog, _ checkpoints: String?,
+    report: @escaping @Sendable (String) -> Void = { Issue.record("\($0)") }
+  ) throws -> LiveTopology {
     let data = try DataDirectory(directory.appending(path: name).path, create: true)
     let topology = try Topology.load(text: MembershipTests.topology, file: "wander.yaml")
     let generation =
@@ -100,19 +153,15 @@ import Workload
         data, topology: topology, text: MembershipTests.topology, source: .log, starts: try log.starts())
       : try Generation.load(data, topology: topology.name)
     var options = LiveTopology.Options(threads: 2, mode: .follow, partitionsInProcess: MembershipTests.partitions)
+    options.checkpoints = checkpoints.map { path in
+      SharedCheckpoints(path, digest: generation.digest, report: report)
+    }
+    options.report = report
     options.task.batchRecords = 50
     options.task.policy = CommitPolicy(everyMilliseconds: 3, everyBytes: 40_000)
     return try LiveTopology(
       generation, memberOf: log, budget: MemoryBudget(bytes: 64 << 20), options: options
     ) { Issue.record("partition \($0) stopped: \($1.message)") }
-  }
-
-  /// A new process over the same directory: the old one's stores have to be closed first.
-  private func successor(
-    of member: inout LiveTopology, _ name: String, _ log: SegmentLog
-  ) throws -> LiveTopology {
-    member = try self.member("nobody-\(UUID().uuidString)", log)
-    return try self.member(name, log)
   }
 
   private func wait(_ member: LiveTopology, _ partition: Int, _ log: SegmentLog) throws {

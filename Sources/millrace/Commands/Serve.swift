@@ -69,15 +69,17 @@ final class Serving {
     }
     let data = try place.openData(create: true)
     let source = try Serving.source(place, topic)
+    var options = Node.Options(memory: place.memoryBytes, threads: threads)
+    options.checkpoints = place.configuration.checkpoints.map { ($0.path, $0.everyMilliseconds) }
     node = try Node(
       data, source: source, topologyFiles: topologies,
-      options: Node.Options(memory: place.memoryBytes, threads: threads)
+      options: options
     ) { Console.note($0) }
     let api = API(node, version: Millrace.version)
-    var options = Server.Options()
-    options.threads = place.configuration.http.threads
-    options.connections = place.configuration.http.connections
-    server = try Server(host: listen.host, port: listen.port, options: options) { api.respond($0) }
+    var http = Server.Options()
+    http.threads = place.configuration.http.threads
+    http.connections = place.configuration.http.connections
+    server = try Server(host: listen.host, port: listen.port, options: http) { api.respond($0) }
   }
 
   private static func source(_ place: Place, _ topic: String) throws(Failure) -> Node.Source {
