@@ -40,4 +40,10 @@ import Testing
     expected.log.path = "./data/log"
     #expect(try Configuration.load(path: "\(Self.root)/config/local.yaml") == expected)
   }
+
+  @Test func kafkaConfigurationIsRead() throws {
+    let configuration = try Configuration.load(path: "\(Self.root)/config/kafka.yaml")
+    #expect(configuration.kafka == Configuration.Kafka(brokers: "localhost:9092"))
+    #expect(configuration.topologies == ["topologies/web.yaml"])
+  }
 }

@@ -26,6 +26,7 @@ final class KafkaConsumer: @unchecked Sendable {
   private var poller: pthread_t?
 
   private static let pollMilliseconds: Int32 = 100
+  private static let closeMilliseconds: Int64 = 5_000
 
   /// - Errors: `.invalid` in librdkafka's words: the configuration cannot be used.
   init(_ options: KafkaOptions, topic: String, group: String) throws(Failure) {
@@ -66,8 +67,26 @@ final class KafkaConsumer: @unchecked Sendable {
       take(message)
       rd_kafka_message_destroy(message)
     }
-    // Gives partitions back, which calls `rebalance` in here.
-    _ = rd_kafka_consumer_close(handle)
+    close()
+  }
+
+  /// Gives partitions back, which calls `rebalance` in here, and leaves the group; not for ever when that does not work.
+  private func close() {
+    guard let queue = rd_kafka_queue_new(handle) else { return }
+    defer { rd_kafka_queue_destroy(queue) }
+    if let words = KafkaText.take(rd_kafka_consumer_close_queue(handle, queue)) {
+      events.note(words)
+      return
+    }
+    var idleSince = ClockGuard.monotonicMilliseconds()
+    while rd_kafka_consumer_closed(handle) == 0 {
+      if rd_kafka_queue_poll_callback(queue, KafkaConsumer.pollMilliseconds) > 0 {
+        idleSince = ClockGuard.monotonicMilliseconds()
+      } else if ClockGuard.monotonicMilliseconds() - idleSince > KafkaConsumer.closeMilliseconds {
+        events.note("the group could not be left in order")
+        return
+      }
+    }
   }
 
   private func finishPolling() {
@@ -86,7 +105,7 @@ final class KafkaConsumer: @unchecked Sendable {
           "topic \(topic): record \(message.pointee.offset) of partition \(message.pointee.partition) came astray"))
       return
     }
-    guard code != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return }
+    if code == RD_KAFKA_RESP_ERR__FATAL { events.fail(fatally: handle) }
     events.note(rd_kafka_message_errstr(message).map { String(cString: $0) } ?? KafkaText.of(code))
   }
 
@@ -110,7 +129,7 @@ final class KafkaConsumer: @unchecked Sendable {
     lock.unlock()
     guard isFirst else { return }
     for feed in open { close(feed) }
-    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+    KafkaEnding.destroy(handle, keeping: events)
   }
 
   // The group.

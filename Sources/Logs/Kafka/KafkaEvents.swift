@@ -12,6 +12,10 @@ final class KafkaEvents: @unchecked Sendable {
   private var statisticsAt: Int64 = 0
   private var partitionCount = 0
   private var stopped: Failure?
+  private var goneSince: Int64?
+  private var returnCount = 0
+  /// How long brokers may say that there is no such topic before they are believed.
+  var goneMilliseconds: Int64 = 15_000
   /// Set before the handle exists, called on the thread that polls.
   var rebalance: ((rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> Void)?
 
@@ -31,6 +35,9 @@ final class KafkaEvents: @unchecked Sendable {
 
   /// Why nothing more is to be read, for all partitions alike.
   var failure: Failure? { locked { stopped } }
+
+  /// How often the topic was gone and came back: it may be another one then.
+  var returns: Int { locked { returnCount } }
 
   func expect(partitions: Int) { locked { partitionCount = partitions } }
 
@@ -93,16 +100,20 @@ final class KafkaEvents: @unchecked Sendable {
     let words = reason.map { String(cString: $0) } ?? KafkaText.of(code)
     note(words)
     switch code {
-    case RD_KAFKA_RESP_ERR__FATAL:
-      var text = [CChar](repeating: 0, count: 512)
-      let cause = rd_kafka_fatal_error(handle, &text, text.count)
-      fail(
-        .unavailable(
-          "topic \(topic): Kafka's client gave up: \(KafkaText.of(cause)): \(KafkaText.from(text)); start again"))
+    case RD_KAFKA_RESP_ERR__FATAL: fail(fatally: handle)
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
       locked { state.awaySince = state.awaySince ?? ClockGuard.wallMilliseconds() }
     default: break
     }
+  }
+
+  /// After an error that librdkafka calls fatal: its handle is of no use any more.
+  func fail(fatally handle: OpaquePointer?) {
+    var text = [CChar](repeating: 0, count: 512)
+    let cause = rd_kafka_fatal_error(handle, &text, text.count)
+    fail(
+      .unavailable(
+        "topic \(topic): Kafka's client gave up: \(KafkaText.of(cause)): \(KafkaText.from(text)); start again"))
   }
 
   private func committed(_ code: rd_kafka_resp_err_t) {
@@ -110,21 +121,38 @@ final class KafkaEvents: @unchecked Sendable {
     locked { state.lastCommitError = KafkaText.of(code) }
   }
 
-  private func take(_ text: UnsafeRawBufferPointer) {
+  func take(_ text: UnsafeRawBufferPointer) {
     guard let new = KafkaStatistics(text, topic: topic) else { return }
+    let now = ClockGuard.monotonicMilliseconds()
     let expected = locked {
       statistics = new
-      statisticsAt = ClockGuard.monotonicMilliseconds()
+      statisticsAt = now
       state.brokersKnown = new.brokersKnown
       state.brokersUp = new.brokersUp
       state.awaySince = new.brokersUp > 0 ? nil : state.awaySince ?? ClockGuard.wallMilliseconds()
       return partitionCount
     }
-    guard expected > 0, new.partitionCount > 0, new.partitionCount != expected else { return }
+    guard expected > 0 else { return }
+    noteGone(new.partitionCount == 0, now)
+    guard new.partitionCount > 0, new.partitionCount != expected else { return }
     fail(
       .invalid(
-        "topic \(topic) had \(expected) partitions and now has \(new.partitionCount): the count is part of a log's identity, "
-          + "since users moved; copy the topic to a new one and build the state from that, or rebuild it from the beginning"
-      ))
+        "topic \(topic) had \(expected) partitions and now has \(new.partitionCount): the count is part of a log's "
+          + "identity, since users moved; copy the topic to a new one and build the state from that, or rebuild it from the "
+          + "beginning"))
+  }
+
+  /// A broker that has just started may not know the topic yet, so it is not believed at once.
+  private func noteGone(_ isGone: Bool, _ now: Int64) {
+    let since = locked {
+      if !isGone, goneSince != nil { returnCount += 1 }
+      goneSince = isGone ? goneSince ?? now : nil
+      return goneSince
+    }
+    guard let since, now - since >= goneMilliseconds else { return }
+    fail(
+      .unavailable(
+        "topic \(topic): no broker knows it any more: bring it back as it was and start again; a new topic of that name is "
+          + "another log"))
   }
 }

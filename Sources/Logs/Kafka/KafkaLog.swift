@@ -9,9 +9,8 @@ public final class KafkaLog: Log {
   public let topic: String
   public let group: String?
   public let partitionCount: Int
-  private let options: KafkaOptions
   private let stamps: KafkaStamps
-  private let consumer: KafkaConsumer
+  let consumer: KafkaConsumer
   private let ends: KafkaEnds
 
   /// Connects, and asks for the topic.
@@ -23,7 +22,6 @@ public final class KafkaLog: Log {
     _ options: KafkaOptions, topic: String, stamps: KafkaStamps = KafkaStamps(), group: String? = nil,
     milliseconds: Int = 10_000
   ) throws(Failure) {
-    self.options = options
     self.topic = topic
     self.stamps = stamps
     self.group = group

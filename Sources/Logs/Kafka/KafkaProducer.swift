@@ -62,7 +62,7 @@ public final class KafkaProducer: @unchecked Sendable {
     } catch {
       polling.stop()
       rd_kafka_topic_destroy(described)
-      rd_kafka_destroy(handle)
+      KafkaEnding.destroy(handle, keeping: events)
       throw error
     }
     events.expect(partitions: partitionCount)
@@ -136,6 +136,6 @@ public final class KafkaProducer: @unchecked Sendable {
     rd_kafka_flush(handle, 1_000)
     polling.stop()
     rd_kafka_topic_destroy(described)
-    rd_kafka_destroy(handle)
+    KafkaEnding.destroy(handle, keeping: events)
   }
 }

@@ -26,6 +26,7 @@ final class KafkaReader: LogReader {
   /// When the end was seen, by the monotonic clock; nil once records followed.
   var endSeenAt: Int64?
   var keyWarnings: Int64 = 0
+  private var topicReturns: Int
   /// Of the last record, when not all of it is in the slice.
   private var longCheck: UInt32 = 0
   private var averageBytes = 1_024
@@ -40,6 +41,7 @@ final class KafkaReader: LogReader {
     stamping = stamps
     self.position = position
     isToReadBack = position.file > 0
+    topicReturns = consumer.events.returns
     feed = try consumer.open(partition, at: position.offset - Int64(position.file))
   }
 
@@ -50,6 +52,7 @@ final class KafkaReader: LogReader {
     slice.end = position
     isHeldUp = false
     if let failure = failure ?? consumer.events.failure { throw failure }
+    compareAgainIfTopicReturned()
     try fetch(into: slice, maxBytes, maxRecords)
     if let offset = restartAt {
       restartAt = nil
@@ -61,13 +64,23 @@ final class KafkaReader: LogReader {
     isHeldUp = !isAtEnd
   }
 
+  /// A topic that was gone may be another one now.
+  private func compareAgainIfTopicReturned() {
+    let returns = consumer.events.returns
+    guard returns != topicReturns else { return }
+    topicReturns = returns
+    guard position.file > 0 else { return }
+    isToReadBack = true
+    restartAt = position.offset - Int64(position.file)
+  }
+
   private func fetch(into slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) throws(Failure) {
     feed.lock.lock()
     defer { feed.lock.unlock() }
     guard !feed.isClosed else { throw consumer.taken(partition) }
     settleDoubt()
     var wait = KafkaReader.waitMilliseconds
-    while failure == nil, doubt == nil {
+    while failure == nil, doubt == nil, restartAt == nil {
       if feed.first == nil {
         let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
         guard slice.count < maxRecords, wanted > 0, feed.fill(wanted: wanted, milliseconds: wait) else { break }

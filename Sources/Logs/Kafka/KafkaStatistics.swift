@@ -37,7 +37,8 @@ struct KafkaStatistics {
     let described = (topics[topic] as? [String: Any])?["partitions"] as? [String: Any] ?? [:]
     for (name, value) in described {
       guard let number = Int(name), number >= 0, let fields = value as? [String: Any] else { continue }
-      if fields["unknown"] as? Bool != true { partitionCount += 1 }
+      guard fields["unknown"] as? Bool != true else { continue }
+      partitionCount += 1
       let leader = fields["leader"] as? Int ?? -1
       partitions[number] = Partition(leaderIdleMilliseconds: idle[leader])
     }
