@@ -135,8 +135,8 @@ extension Examination {
     if !checkpoints.isThere {
       fail(
         .checkpoints, path,
-        "the directory for checkpoints is not there: a partition that moves here starts from nothing",
-        fix: "mount what all instances share there, or: mkdir -p \(path)")
+        "the directory for checkpoints is not there: it would be made on this machine, where no other instance sees it",
+        fix: "mount there what all instances share; if it is mounted above: mkdir -p \(path)")
     } else if !checkpoints.isWritable {
       fail(
         .checkpoints, path, "the directory for checkpoints cannot be written to",

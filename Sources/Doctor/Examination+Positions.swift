@@ -48,12 +48,14 @@ extension Examination {
     // Of a group's partitions, those that never were here are another instance's.
     let passed = removed.filter { kind == .embedded || $0.state.offset != nil }
     let elsewhere = removed.filter { kind == .kafka && $0.state.offset == nil }
-    if !elsewhere.isEmpty {
+    if !elsewhere.isEmpty, setup.configuration.checkpoints == nil {
       warn(
         .position, place,
         "there is no state here of \(Wording.partitions(elsewhere.map(\.state.number))), and the log no longer goes back to "
           + "where the state was begun: what moves here stops",
-        fix: "leave them to the instances that have their state\nor \(rebuild) on all of them")
+        fix:
+          "configure `checkpoints: {path: DIR}` on all instances, and start first those that have their state\nor \(rebuild) on all of them"
+      )
     }
     let beyond = pairs.filter { pair in pair.log.end.map { $0 < next(pair.state) } ?? false }
     if let first = passed.first, let start = first.log.start {
@@ -62,7 +64,7 @@ extension Examination {
         "records were removed unread from \(Wording.partitions(passed.map(\.state.number))): partition \(first.state.number) goes on "
           + "at offset \(next(first.state)) and its log now begins at \(start)",
         fix: kind == .kafka
-          ? "restore a checkpoint that stands at or behind the log's beginning; or copy the missing records back from an archive "
+          ? "nothing, where another instance reads the partition\nelse restore a checkpoint that stands at or behind the log's beginning; or copy the missing records back from an archive "
             + "into a new topic and \(rebuild)\nor give up what is missing: \(rebuild) from what there is\nand keep the topic longer"
           : "restore the log's first segments from a copy\nor give up what is missing: \(rebuild) from what there is")
     }

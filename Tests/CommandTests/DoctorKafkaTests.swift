@@ -14,7 +14,7 @@ import Testing
     return (try! String(contentsOfFile: file, encoding: .utf8)).split(separator: "\n")
   }
 
-  private func configuration(_ cluster: Brokers? = nil) -> String {
+  private func configuration(_ cluster: Brokers? = nil, _ more: String = "") -> String {
     scratch.write(
       "kafka.yaml",
       """
@@ -23,6 +23,7 @@ import Testing
         kafka:
           brokers: \((cluster ?? self.cluster).brokers)
           properties: { fetch.wait.max.ms: 20, sasl.password: {env: THE_PASSWORD} }
+      \(more)
       """)
   }
 
@@ -35,9 +36,12 @@ import Testing
   }
 
   /// What is not fine, and how the program ended.
-  private func findings(_ topology: String, _ cluster: Brokers? = nil) -> (code: Int32, found: [String: String]) {
+  private func findings(
+    _ topology: String, _ cluster: Brokers? = nil, _ more: String = ""
+  ) -> (code: Int32, found: [String: String]) {
     let result = Program.run(
-      ["doctor", topology, "--config", configuration(cluster), "--json"], environment: ["THE_PASSWORD": "topsecret"])
+      ["doctor", topology, "--config", configuration(cluster, more), "--json"],
+      environment: ["THE_PASSWORD": "topsecret"])
     #expect(!result.output.contains("topsecret") && !result.errors.contains("topsecret"))
     var found: [String: String] = [:]
     for case let finding as [String: Any] in result.json["findings"] as? [Any] ?? [] {
@@ -55,6 +59,13 @@ import Testing
     let (code, found) = findings(topology(trusting: true))
     #expect(code == 0)
     #expect(Set(found.keys) == theMocks, "\(found)")
+  }
+
+  @Test func nothingIsMountedForCheckpoints() {
+    cluster.fill("events", lines(100))
+    let (code, found) = findings(topology(trusting: true), nil, "checkpoints: {path: \(scratch.path("mount"))}")
+    #expect(code == 1)
+    #expect(Set(found.keys) == theMocks.union(["problem checkpoints"]), "\(found)")
   }
 
   @Test func producersTimes() {

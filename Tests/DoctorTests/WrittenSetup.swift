@@ -50,8 +50,11 @@ struct WrittenSetup {
     case "connections": return set(&setup.configuration.connections, Int(value)!)
     case "checkpoints":
       let words = value.split(separator: " ")
-      setup.configuration.checkpoints = SetupDescription.Checkpoints(
-        path: String(words[0]), isThere: words[1] != "missing", isWritable: words[1] == "writable")
+      setup.configuration.checkpoints =
+        words[0] == "none"
+        ? nil
+        : SetupDescription.Checkpoints(
+          path: String(words[0]), isThere: words[1] != "missing", isWritable: words[1] == "writable")
     default: return false
     }
     return true

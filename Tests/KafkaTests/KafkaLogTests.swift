@@ -99,7 +99,8 @@ import Testing
     #expect(all.map(\.fullLength) == [0, 0, 65_536, 65_537])
     #expect(all.map(\.bytes.count) == [0, 0, 65_536, 4_096])
     // The check is of the whole record, of which only the beginning is kept.
-    #expect(end == LogPosition(offset: 4, file: 1, byte: 1_000, check: UInt64(long.withUnsafeBytes { Checksum.crc32c($0) })))
+    #expect(
+      end == LogPosition(offset: 4, file: 1, byte: 1_000, check: UInt64(long.withUnsafeBytes { Checksum.crc32c($0) })))
     #expect(try readAll(log, from: end) == [])
     log.close()
   }

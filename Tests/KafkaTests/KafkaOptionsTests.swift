@@ -11,16 +11,21 @@ import Testing
     #expect(problem("security.protocol", "ssl") == nil)
     #expect(problem("sasl.password", "hunter2") == nil)
     #expect(problem("no.such.thing", "1") == #"No such configuration property: "no.such.thing""#)
-    #expect(problem("security.protocol", "tsl") == #"Invalid value "tsl" for configuration property "security.protocol""#)
+    #expect(
+      problem("security.protocol", "tsl") == #"Invalid value "tsl" for configuration property "security.protocol""#)
     #expect(problem("security.protocol", "tsl", secret: true) == "the value of 'security.protocol' cannot be used")
     #expect(problem("acks", "1") == "'acks' is not for the configuration: it is always all")
-    #expect(problem("enable.auto.commit", "true") == "'enable.auto.commit' is not for the configuration: offsets live in the state")
+    #expect(
+      problem("enable.auto.commit", "true")
+        == "'enable.auto.commit' is not for the configuration: offsets live in the state")
   }
 
   @Test func secretsAreNotShown() {
     let options = KafkaOptions(
       brokers: "b:9092", group: "g",
-      properties: ["sasl.password": "hunter2", "ssl.key.pem": "hunter3", "client.rack": "hunter4", "sasl.username": "me"],
+      properties: [
+        "sasl.password": "hunter2", "ssl.key.pem": "hunter3", "client.rack": "hunter4", "sasl.username": "me",
+      ],
       secrets: ["client.rack"])
     var dumped = ""
     dump(options, to: &dumped)

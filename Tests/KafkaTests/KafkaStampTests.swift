@@ -70,7 +70,8 @@ import Testing
   @Test func headerCountsOnlyWhenItIsTrustedAndANumber() throws {
     let values = ["900", "800", "x", "", "-5", "1000000000000000000", "9999999999999999", "253402300800000", "1000"]
     for value in values { producer.append(Array("v".utf8), time: 100, headers: [("millrace-appended-at", value)]) }
-    producer.append(Array("v".utf8), time: 1_200, headers: [("millrace-appended-at", "1"), ("millrace-appended-at", "1100")])
+    producer.append(
+      Array("v".utf8), time: 1_200, headers: [("millrace-appended-at", "1"), ("millrace-appended-at", "1100")])
     producer.append("v", time: 1_300)
     let trusting = try log(header: true, producerTime: true)
     #expect(try readAll(trusting).map(\.stamp) == [900, 900, 900, 900, 900, 900, 900, 900, 1_000, 1_100, 1_300])

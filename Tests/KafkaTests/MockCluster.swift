@@ -66,7 +66,9 @@ final class RawProducer {
     let conf = rd_kafka_conf_new()
     rd_kafka_conf_set_log_cb(conf, nil)
     rd_kafka_conf_set_error_cb(conf) { _, _, _, _ in }
-    for (name, value) in ["bootstrap.servers": cluster.brokers, "linger.ms": "1"].merging(properties, uniquingKeysWith: { $1 }) {
+    for (name, value) in ["bootstrap.servers": cluster.brokers, "linger.ms": "1"].merging(
+      properties, uniquingKeysWith: { $1 })
+    {
       precondition(rd_kafka_conf_set(conf, name, value, nil, 0) == RD_KAFKA_CONF_OK, name)
     }
     handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nil, 0)

@@ -41,7 +41,8 @@ func eventually(within limit: Int64 = 20_000, _ condition: () throws -> Bool) re
 /// Reads until the end, or until `count` records are there; false when neither comes in time.
 @discardableResult
 func readMore(
-  _ reader: any LogReader, into all: inout [Record], count: Int? = nil, maxBytes: Int = 1 << 20, maxRecords: Int = 4_096,
+  _ reader: any LogReader, into all: inout [Record], count: Int? = nil, maxBytes: Int = 1 << 20,
+  maxRecords: Int = 4_096,
   within limit: Int64 = 20_000
 ) throws -> LogPosition {
   let slice = LogSlice()

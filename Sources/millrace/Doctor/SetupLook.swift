@@ -27,6 +27,12 @@ struct SetupLook {
 
   private mutating func look(_ place: Place, _ files: [String]) throws(Failure) {
     setup.configuration.connections = place.configuration.http.connections
+    if let path = place.configuration.checkpoints?.path {
+      var isDirectory: ObjCBool = false
+      let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+      setup.configuration.checkpoints = .init(
+        path: path, isThere: isThere, isWritable: isThere && access(path, W_OK | X_OK) == 0)
+    }
     setup.machine.memoryBytes = Int64(clamping: Place.machineMemory)
     setup.machine.budgetBytes = Int64(place.memoryBytes)
     setup.machine.openFiles = SetupLook.openFiles
