@@ -26,6 +26,8 @@ final class KafkaHandle: @unchecked Sendable {
     }
     self.pointer = pointer
     self.events = events
+    // Words come like all other reports then, on the thread that polls, and never on one of librdkafka's own.
+    _ = rd_kafka_set_log_queue(pointer, nil)
   }
 
   /// Nil once the end has begun.

@@ -13,7 +13,7 @@ enum KafkaProperties {
     "enable.partition.eof": "it is always on",
     "partition.assignment.strategy": "it is always cooperative-sticky",
     "enable.idempotence": "it is always on", "acks": "it is always all", "request.required.acks": "it is always all",
-    "statistics.interval.ms": "it is always 1000",
+    "statistics.interval.ms": "it is always 1000", "log.queue": "it is always on",
   ]
 
   static let consumer: [(String, String)] = [
@@ -29,7 +29,7 @@ enum KafkaProperties {
   static let fixedConsumer: [(String, String)] = [
     ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
     ("enable.partition.eof", "true"), ("partition.assignment.strategy", "cooperative-sticky"),
-    ("statistics.interval.ms", "1000"),
+    ("statistics.interval.ms", "1000"), ("log.queue", "true"),
   ]
 
   static let producer: [(String, String)] = [
@@ -43,7 +43,7 @@ enum KafkaProperties {
     ("allow.auto.create.topics", "false"),
   ]
   static let fixedProducer: [(String, String)] = [
-    ("enable.idempotence", "true"), ("acks", "all"), ("statistics.interval.ms", "1000"),
+    ("enable.idempotence", "true"), ("acks", "all"), ("statistics.interval.ms", "1000"), ("log.queue", "true"),
   ]
 
   /// Whether a property's value must not be shown, wherever it came from.
