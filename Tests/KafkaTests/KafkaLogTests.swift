@@ -209,6 +209,46 @@ import Testing
     log.close()
   }
 
+  /// Transaction markers, which the mock does not have: the end is told as if there were two.
+  @Test func theEndStepsOverMarkers() throws {
+    let (log, _, end) = try filled { producer in for number in 0..<10 { producer.append("r\(number)") } }
+    let reader = try #require(try log.reader(partition: 0, from: end) as? KafkaReader)
+    var message = rd_kafka_message_t()
+    message.err = RD_KAFKA_RESP_ERR__PARTITION_EOF
+    message.offset = 12
+    reader.isToReadBack = false
+    reader.take(event: &message)
+    #expect(reader.position == LogPosition(offset: 12, file: 3, byte: end.byte, check: end.check))
+    #expect(reader.isAtEnd)
+    // At the same place once more, and before it: nothing moves.
+    for offset: Int64 in [12, 11] {
+      message.offset = offset
+      reader.take(event: &message)
+      #expect(reader.position.offset == 12 && reader.position.file == 3)
+    }
+    // A partition of which nothing was read has no last record to be behind.
+    reader.position = LogPosition(offset: 5, file: 0, byte: 0, check: 0)
+    reader.take(event: &message)
+    #expect(reader.position == LogPosition(offset: 11, file: 0, byte: 0, check: 0))
+    // Before the last record was found again, an end behind it means that it is gone.
+    reader.position = end
+    reader.isToReadBack = true
+    message.offset = 10
+    reader.take(event: &message)
+    #expect(reader.failure?.message.contains("the record at offset 9, the last one read, is no longer there") == true)
+    log.close()
+  }
+
+  /// Compaction, which the mock does not have: something else comes first.
+  @Test func aLastRecordThatIsGoneIsRefused() throws {
+    let (log, _, end) = try filled { producer in for number in 0..<10 { producer.append("r\(number)") } }
+    let reader = try #require(try log.reader(partition: 0, from: end) as? KafkaReader)
+    Array("r10".utf8).withUnsafeBytes { reader.readBack(10, $0) }
+    #expect(reader.failure?.kind == .corrupt)
+    #expect(reader.failure?.message.contains("cleanup.policy must be delete") == true)
+    log.close()
+  }
+
   @Test func retentionThatPassedTheNextRecordStopsWithTheChoices() throws {
     cluster.create("t", partitions: 1)
     let producer = RawProducer(cluster, "t", ["linger.ms": "0", "batch.num.messages": "10"])

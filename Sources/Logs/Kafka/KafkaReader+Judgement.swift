@@ -113,7 +113,7 @@ extension KafkaReader {
           + "read; the topic now has \(bounds.low) to \(bounds.high): restore a checkpoint that is newer, start the state "
           + "again from \(bounds.low) (its history will be incomplete), or bring the records back; and raise retention.ms"
       )
-    } else if bounds.high < position.offset || (isToReadBack && bounds.high <= lastOffset) {
+    } else if bounds.high < position.offset {
       failure = .corrupt(
         "\(name): ends at offset \(bounds.high), but reading is to go on at \(position.offset): the topic was created anew, or "
           + "lost its tail when a broker that lagged behind became its leader; start the state again from the beginning, or "
