@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ struct Node {
   /// The child of that name, or null. `available` bytes may be read at `p`.
   [[gnu::always_inline]] inline const Node *find(const uint8_t *p, size_t length, size_t available) const {
     const NameEntry wanted = makeNameEntry(p, length, available);
-    const NameEntry &entry = table[home(wanted, factor, shift)];
+    const NameEntry &entry = table[home(wanted)];
     if (!entry.equals(wanted)) return nullptr;
     return __builtin_expect(length <= 16, 1) ? entry.node : entry.node->amongTwins(p);
   }
@@ -66,15 +67,16 @@ struct Node {
   }
 
  private:
-  /// Every entry is at home: a factor is tried until no two meet.
+  /// Every entry is at home: factors are tried until no two meet. Each number of an entry has one of its own: whatever
+  /// two entries differ in, nearly all factors tell them apart, while no fixed sum of the numbers would.
   std::vector<NameEntry> table;
-  uint64_t factor = 0;
+  uint64_t factor = 0, lastFactor = 0, lengthFactor = 0;
   unsigned shift = 63;
   /// Another long name with the same first and last bytes.
   Node *twin = nullptr;
 
-  static size_t home(const NameEntry &entry, uint64_t factor, unsigned shift) {
-    return size_t((entry.first + entry.last * 3 + entry.length) * factor >> shift);
+  [[gnu::always_inline]] inline size_t home(const NameEntry &entry) const {
+    return size_t((entry.first + entry.last * lastFactor + entry.length * lengthFactor) * factor >> shift);
   }
 
   [[gnu::noinline]] const Node *amongTwins(const uint8_t *p) const {
@@ -102,10 +104,16 @@ struct Node {
     }
     unsigned bits = 3;
     while (size_t(1) << bits < entries.size() * 2) ++bits;
-    factor = 0x9e3779b97f4a7c15;
-    for (unsigned tries = 1; !place(entries, bits); ++tries) {
-      factor = factor * 0xd1342543de82ef95 + 2;
-      if (tries % 64 == 0) ++bits;
+    uint64_t state = 0x9e3779b97f4a7c15;
+    const auto next = [&state] { return state = state * 0xd1342543de82ef95 + 2, state ^ state >> 32; };
+    for (unsigned tries = 1;; ++tries) {
+      lastFactor = next();
+      lengthFactor = next();
+      factor = next() | 1;
+      if (place(entries, bits)) return;
+      if (tries % 64 != 0) continue;
+      // n names need about n * n / 16 places; a search that goes on far beyond that will never end.
+      if (++bits > 30) abort();
     }
   }
 
@@ -113,11 +121,10 @@ struct Node {
     shift = 64 - bits;
     table.assign(size_t(1) << bits, NameEntry{});
     for (const NameEntry &entry : entries) {
-      NameEntry &there = table[home(entry, factor | 1, shift)];
+      NameEntry &there = table[home(entry)];
       if (there.node) return false;
       there = entry;
     }
-    factor |= 1;
     return true;
   }
 };

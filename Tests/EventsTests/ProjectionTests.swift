@@ -64,24 +64,30 @@ import Testing
   }
 
   @Test func namesOfEveryLengthAreToldApart() {
-    // Names that share beginnings and endings, around the 8 and 16 bytes a comparison takes at once.
+    // Names that share beginnings and endings, around the 8 and 16 bytes a comparison takes at once; and the second of
+    // two, whose first bytes differ by as much as their lengths.
     var names = [""]
     for length in 1...40 {
       let name = String(repeating: "n", count: length)
       names.append(name)
-      for place in Set([0, length / 2, length - 1]) {
-        var bytes = Array(name.utf8)
-        bytes[place] = UInt8(ascii: "x")
-        names.append(String(decoding: bytes, as: UTF8.self))
+      for place in [0, length / 2, length - 1] {
+        for letter in "mox" {
+          var bytes = Array(name.utf8)
+          bytes[place] = letter.asciiValue!
+          names.append(String(decoding: bytes, as: UTF8.self))
+        }
       }
     }
     var unique = Set<String>()
     names = names.filter { unique.insert($0).inserted }
-    var even = Projection()
-    for index in names.indices where index % 2 == 0 { _ = even.add(.init(path: ["o", names[index]], kind: .text)) }
     let members = names.indices.map { "\"\(names[$0])\":\($0)" }.joined(separator: ",")
-    let row = EventBatch(projection: even).rows([Array(event("\"o\":{\(members)}").utf8)])[0]
-    #expect(row.values == names.indices.filter { $0 % 2 == 0 }.map { String($0) })
+    let record = Array(event("\"o\":{\(members)}").utf8)
+    for (start, step) in [(0, 1), (0, 2), (1, 2)] {
+      let asked = Array(stride(from: start, to: names.count, by: step))
+      var projection = Projection()
+      for index in asked { _ = projection.add(.init(path: ["o", names[index]], kind: .text)) }
+      #expect(EventBatch(projection: projection).rows([record])[0].values == asked.map { String($0) })
+    }
   }
 
   @Test func unusableTextsAreCounted() {
