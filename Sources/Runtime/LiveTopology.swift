@@ -16,6 +16,7 @@ public final class LiveTopology: Sendable {
   /// Stores of partitions that went elsewhere, open for when they come back: a query may still hold them, and RocksDB opens
   /// a directory once.
   let kept = Mutex<[Int: Store]>([:])
+  let owners = Mutex(Ownership())
   let pool: WorkerPool
   let budget: MemoryBudget
   let options: Options
@@ -152,16 +153,20 @@ public final class LiveTopology: Sendable {
   /// By partition.
   public var statuses: [PartitionStatus] { pool.status.sorted { $0.partition < $1.partition } }
 
-  public func reading() throws(Failure) -> Reading {
+  /// - `partitions`: those meant; nil: all. What is not here is named in `partial`.
+  /// - `newestStamp`: of partitions that are not meant, by which buckets expire too.
+  public func reading(of partitions: Set<Int>? = nil, newestStamp: Int64? = nil) throws(Failure) -> Reading {
     // Statuses first: what they say is applied is then in the snapshots.
-    let statuses = statuses
+    let statuses = statuses.filter { partitions?.contains($0.partition) ?? true }
     let now = wallMilliseconds()
-    let stores = stores.withLock { $0 }
+    let stores = stores.withLock { $0.filter { partitions?.contains($0.key) ?? true } }
     let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
-    let answers = try Answers(plan: plan, snapshots: snapshots)
+    let answers = try Answers(plan: plan, snapshots: snapshots, newestStamp: newestStamp)
+    var offsets: [Int: Int64] = [:]
+    for status in statuses where stores[status.partition] != nil { offsets[status.partition] = status.offset }
     return Reading(
-      topology: generation.topology, generation: generation.number, answers: answers,
-      partial: statuses.compactMap(LiveTopology.missing),
+      topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
+      offsets: offsets, partial: statuses.compactMap(LiveTopology.missing),
       completeUntil: LiveTopology.completeUntil(statuses), takenAt: now)
   }
 
@@ -173,7 +178,7 @@ public final class LiveTopology: Sendable {
       return MissingPartition(
         partition: status.partition,
         message: "another instance of the consumer group has had it, or nobody, since "
-          + "\(Timestamp(milliseconds: since)); ask the others too")
+          + "\(Timestamp(milliseconds: since))")
     }
   }
 

@@ -22,7 +22,9 @@ public final class Node: Sendable {
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
   private let endsAtStart: [Int64]?
   private let checkpointMilliseconds: Int64?
-  private let commitsToGroup = Mutex<[String: [Int: Int64]]>([:])
+  /// This process among the others of its groups; nil until it is known where it answers.
+  public var instance: Instance? { ownInstance.withLock { $0 } }
+  private let ownInstance = Mutex<Instance?>(nil)
   private let isStopping = Mutex(false)
   private let housekeeping = DispatchGroup()
   private let report: @Sendable (String) -> Void
@@ -152,18 +154,26 @@ public final class Node: Sendable {
     }
   }
 
-  public func start() {
+  /// - `address`: `host:port` where this process answers other instances.
+  public func start(answeringAt address: String? = nil) {
+    ownInstance.withLock { $0 = address.map { Instance(id: UUID().uuidString, address: $0) } }
     for topology in topologies {
       topology.start()
       guard let log = topology.log as? KafkaLog else { continue }
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
+    keep("housekeeping") { [self] in keepHouse() }
+    // The group's coordinator may take its time.
+    if topologies.contains(where: { $0.ownership != nil }) { keep("groups") { [self] in keepTouch() } }
+  }
+
+  private func keep(_ name: String, _ body: @escaping @Sendable () -> Void) {
     housekeeping.enter()
-    let thread = Thread { [self] in
-      keepHouse()
+    let thread = Thread { [housekeeping] in
+      body()
       housekeeping.leave()
     }
-    thread.name = "housekeeping"
+    thread.name = name
     thread.start()
   }
 
@@ -219,16 +229,11 @@ public final class Node: Sendable {
 
   private func keepHouse() {
     var due = monotonicMilliseconds()
-    var commitDue = due
     var checkpointDue = checkpointMilliseconds.map { due + $0 }
     var wasNearlyFull = false
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
       let now = monotonicMilliseconds()
-      if now >= commitDue {
-        commitDue = now + 1_000
-        commitToGroups()
-      }
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
         for topology in topologies { topology.checkpoint() }
         checkpointDue = monotonicMilliseconds() + checkpointMilliseconds
@@ -237,7 +242,6 @@ public final class Node: Sendable {
       due += 60_000
       keepHouse(of: embedded, &wasNearlyFull)
     }
-    commitToGroups()
   }
 
   private func keepHouse(of log: SegmentLog, _ wasNearlyFull: inout Bool) {
@@ -255,18 +259,25 @@ public final class Node: Sendable {
     wasNearlyFull = isNearlyFull
   }
 
-  /// For lag tools: after the state, and never read back.
-  private func commitToGroups() {
-    for topology in topologies {
-      guard let log = topology.log as? KafkaLog, let group = log.group else { continue }
-      let known = commitsToGroup.withLock { $0[group] ?? [:] }
-      let moved = topology.statuses.filter {
-        $0.isHere && $0.failure == nil && $0.readThisRun > 0 && known[$0.partition] != $0.offset
-      }
-      log.commitToGroup(moved.map { (partition: $0.partition, offset: $0.offset, metadata: "") })
-      commitsToGroup.withLock { groups in
-        for status in moved { groups[group, default: [:]][status.partition] = status.offset }
+  /// Tells the groups, after the state, how far it is, for lag tools and for the other instances, and asks who has the rest.
+  private func keepTouch() {
+    var due = monotonicMilliseconds()
+    var here: [Set<Int>] = topologies.map { _ in [] }
+    while !isStopping.withLock({ $0 }) {
+      Thread.sleep(forTimeInterval: 0.1)
+      let now = monotonicMilliseconds()
+      let isDue = now >= due
+      if isDue { due = now + 1_000 }
+      for (index, topology) in topologies.enumerated() {
+        let before = here[index]
+        here[index] = Set(topology.statuses.filter(\.isHere).map(\.partition))
+        // What was just given to us, others should ask us for at once.
+        guard isDue || !here[index].isSubset(of: before) else { continue }
+        topology.tellGroup(as: instance)
+        topology.askForOwners(milliseconds: 1_000)
+        if !isDue { due = min(due, now + 300) }
       }
     }
+    for topology in topologies { topology.tellGroup(as: instance) }
   }
 }

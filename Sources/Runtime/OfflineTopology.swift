@@ -38,6 +38,8 @@ public final class OfflineTopology: Sendable {
   public func reading() throws(Failure) -> Reading {
     let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
     let answers = try Answers(plan: plan, snapshots: snapshots)
+    var offsets: [Int: Int64] = [:]
+    for (partition, store) in stores { offsets[partition] = try PartitionTask.position(in: store)?.offset ?? 0 }
     // The least of the partitions: one that was killed on its way, or had nothing to read lately, promises no more.
     var until: Int64?
     for snapshot in snapshots {
@@ -45,8 +47,8 @@ public final class OfflineTopology: Sendable {
       if let time = frontier.newestStamp ?? frontier.newestTime { until = min(until ?? time, time) }
     }
     return Reading(
-      topology: generation.topology, generation: generation.number, answers: answers, partial: missing,
-      completeUntil: until, takenAt: wallMilliseconds())
+      topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
+      offsets: offsets, partial: missing, completeUntil: until, takenAt: wallMilliseconds())
   }
 
   /// As the last commits left them.

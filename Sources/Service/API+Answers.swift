@@ -9,18 +9,20 @@ extension API {
     let topology = try node.topology(
       named: parameters.topology, view: parameters.view, metric: parameters.metric)
     let asked = try parameters.request(of: topology.generation.topology)
-    let reading = try topology.reading()
-    return .json(AnswerText.query(reading, try reading.answers.query(asked)))
+    let all = try gather(topology, "/query", request.query)
+    return .json(AnswerText.query(all.reading, try all.reading.answers.query(asked, parts: all.parts)))
   }
 
   func funnel(_ view: String, _ request: Request) throws(Failure) -> Response {
     let parameters = try FunnelParameters(request.query)
     guard isFunnel(view, in: parameters.topology) else { return noFunnel(view, in: parameters.topology) }
     let topology = try node.topology(named: parameters.topology, view: view)
-    let reading = try topology.reading()
-    let answer = try reading.answers.funnel(
-      view: view, start: parameters.start, end: parameters.end, by: parameters.by)
-    return .json(AnswerText.funnel(reading, answer))
+    let all = try gather(
+      topology, request.path, request.query,
+      retention: topology.generation.topology.funnel(named: view)?.retentionMilliseconds)
+    let answer = try all.reading.answers.funnel(
+      view: view, start: parameters.start, end: parameters.end, by: parameters.by, parts: all.parts)
+    return .json(AnswerText.funnel(all.reading, answer))
   }
 
   private func isFunnel(_ view: String, in topology: String?) -> Bool {

@@ -42,6 +42,11 @@ public struct API: Sendable {
     case "/metrics": return { (_) throws(Failure) in try metrics() }
     default:
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      if parts.count > 3, parts[1] == "peers" {
+        let rest = parts[3...].map(String.init)
+        guard rest == ["query"] || (rest.count == 3 && rest[0] == "funnels" && rest[2] == "results") else { return nil }
+        return { (request) throws(Failure) in try peer(String(parts[2]), rest, request) }
+      }
       guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }
       return { (request) throws(Failure) in try funnel(String(parts[2]), request) }
     }

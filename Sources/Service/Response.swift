@@ -66,6 +66,7 @@ public struct Response: Equatable, Sendable {
     case 400: "Bad Request"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
+    case 409: "Conflict"
     case 413: "Content Too Large"
     case 503: "Service Unavailable"
     default: "Internal Server Error"

@@ -34,13 +34,8 @@ extension Configuration {
     _ section: Section, _ environment: [String: String], _ kafkaProblem: (String, String, Bool) -> String?
   ) {
     if let path = section.path("data") { data = path }
-    if let node = section.node("listen"), let text = section.text(node, "listen") {
-      if let address = Address(text) {
-        listen = address
-      } else {
-        section.problems.add(node.place, "'listen' is an address and a port such as 127.0.0.1:8080, not '\(text)'")
-      }
-    }
+    if let address = section.address("listen") { listen = address }
+    advertise = section.address("advertise")
     if let size = section.size("memory") { memory = size }
     let logs = section.section("log")
     let hasEmbedded = logs.has("embedded")
@@ -151,6 +146,13 @@ extension Configuration.Kafka {
 }
 
 extension Section {
+  fileprivate func address(_ key: String) -> Address? {
+    guard let node = node(key), let text = text(node, key) else { return nil }
+    if let address = Address(text) { return address }
+    problems.add(node.place, "'\(key)' is an address and a port such as 127.0.0.1:8080, not '\(text)'")
+    return nil
+  }
+
   fileprivate func path(_ key: String) -> String? {
     guard let node = node(key), let text = text(node, key) else { return nil }
     guard !text.isEmpty, !text.utf8.contains(0) else {

@@ -7,6 +7,8 @@ public struct Configuration: Sendable, Equatable {
   /// The data directory: state, topologies, and unless said otherwise the embedded log.
   public var data = "./data"
   public var listen = Address(host: "127.0.0.1", port: 8080)
+  /// Where other instances of the consumer group reach this one; nil: where it listens.
+  public var advertise: Address?
   /// Of the machine's memory (or its control group's).
   public var memory = Size.percent(25)
   public var log = EmbeddedLog()

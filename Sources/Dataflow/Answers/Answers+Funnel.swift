@@ -47,8 +47,41 @@ public struct FunnelAnswer: Equatable, Sendable {
 extension Answers {
   /// The best level of each user over entries in [start, end); later steps may lie after `end`. Nil bounds are open.
   ///
+  /// - `parts`: of partitions that are not among the snapshots, as their instances made them by `funnelPart`.
   /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
-  public func funnel(view name: String, start: Int64?, end: Int64?, by: Bool) throws(Failure) -> FunnelAnswer {
+  public func funnel(
+    view name: String, start: Int64?, end: Int64?, by: Bool, parts: [[UInt8]] = []
+  ) throws(Failure) -> FunnelAnswer {
+    let (funnel, table) = try funnel(name, start, end, by: by)
+    let total = try cells(funnel, table, start, end, dimensions: 0)
+    let breakdown = by ? try cells(funnel, table + 1, start, end, dimensions: 1) : nil
+    for part in parts {
+      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
+        var reader = ByteReader(bytes, "cells of another instance")
+        try CellColumns.decode(try reader.text(), into: total)
+        if let breakdown { try CellColumns.decode(try reader.text(), into: breakdown) }
+      }
+    }
+    return FunnelAnswer(
+      steps: steps(funnel, total).first?.steps ?? nothing(funnel), breakdown: breakdown.map { steps(funnel, $0) })
+  }
+
+  /// What these partitions add to an answer that another instance puts together, which has the same plan.
+  public func funnelPart(view name: String, start: Int64?, end: Int64?, by: Bool) throws(Failure) -> [UInt8] {
+    let (funnel, table) = try funnel(name, start, end, by: by)
+    var writer = ByteWriter(capacity: 4_096)
+    for dimensions in 0...(by ? 1 : 0) {
+      var columns = ByteWriter(capacity: 4_096)
+      CellColumns.encode(
+        try cells(funnel, table + UInt16(dimensions), start, end, dimensions: dimensions), into: &columns)
+      writer.text(columns.bytes)
+    }
+    return Array(writer.bytes)
+  }
+
+  private func funnel(
+    _ name: String, _ start: Int64?, _ end: Int64?, by: Bool
+  ) throws(Failure) -> (FunnelPlan, UInt16) {
     guard case .funnel(let funnel, let table) = try view(name) else {
       throw .invalid("view '\(name)' is a rollup, not a funnel: ask for a metric of it with 'millrace query \(name)'")
     }
@@ -62,29 +95,27 @@ extension Answers {
     if by, funnel.by == nil {
       throw .invalid("funnel '\(name)' declares no 'by', so there is nothing to break it down by")
     }
-    let total = try steps(funnel, table, start, end, dimensions: 0)
-    guard by else { return FunnelAnswer(steps: total.first?.steps ?? nothing(funnel), breakdown: nil) }
-    return FunnelAnswer(
-      steps: total.first?.steps ?? nothing(funnel),
-      breakdown: try steps(funnel, table + 1, start, end, dimensions: 1))
+    return (funnel, table)
   }
 
   private func nothing(_ funnel: FunnelPlan) -> [FunnelAnswer.Step] {
     funnel.definition.steps.map { FunnelAnswer.Step(name: $0.name, entered: 0, completed: 0, medianMilliseconds: nil) }
   }
 
-  private func steps(
+  private func cells(
     _ funnel: FunnelPlan, _ table: UInt16, _ start: Int64?, _ end: Int64?, dimensions: Int
-  ) throws(Failure) -> [(value: String, steps: [FunnelAnswer.Step])] {
+  ) throws(Failure) -> CellTable {
     let schema = funnel.schema(dimensions: dimensions)
     let expired = expiry(
       GrainDefinition(grain: .hour, retentionMilliseconds: funnel.definition.retentionMilliseconds))
-    let dictionary = TextDictionary()
     let scan = CellScan(
       table: table, grain: .hour, start: start ?? .min, end: end ?? .max, group: Array(0..<dimensions),
       parts: Array(schema.parts.indices), schema: schema,
       row: { $0 + BucketClock.quarter > expired ? 0 : nil })
-    let cells = try scan.run(snapshots, dictionary)
+    return try scan.run(snapshots, TextDictionary())
+  }
+
+  private func steps(_ funnel: FunnelPlan, _ cells: CellTable) -> [(value: String, steps: [FunnelAnswer.Step])] {
     let members = Members(cells)
     let stepCount = funnel.definition.steps.count
     return cells.sortedCells(members).map { cell in
@@ -106,7 +137,7 @@ extension Answers {
         )
         before = completed
       }
-      return (dimensions == 0 ? "" : dictionary.string(cells.codes[cell]), steps)
+      return (cells.schema.dimensions == 0 ? "" : cells.dictionary.string(cells.codes[cell]), steps)
     }
   }
 }

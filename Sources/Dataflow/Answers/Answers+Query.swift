@@ -3,8 +3,54 @@ import Settings
 import Stores
 
 extension Answers {
+  /// - `parts`: of partitions that are not among the snapshots, as their instances made them by `queryPart`.
   /// - Errors: `.invalid` naming what the request asks and the view does not have.
-  public func query(_ request: QueryRequest) throws(Failure) -> QueryAnswer {
+  public func query(_ request: QueryRequest, parts others: [[UInt8]] = []) throws(Failure) -> QueryAnswer {
+    let gathered = try gather(request)
+    let cells = gathered.cells
+    for part in others {
+      try part.span.withUnsafeBytes { (bytes) throws(Failure) in try CellColumns.decode(bytes, into: cells) }
+    }
+    let members = Members(cells)
+    // What has expired by the newest stamp of all may still show in a part whose instance had not seen it.
+    let order = cells.sortedCells(members).filter {
+      cells.columns[0].counts![$0] != 0 && gathered.shows(cells.buckets[$0])
+    }
+    let page = order.dropFirst(request.offset).prefix(request.limit)
+    let rows = page.map { cell in
+      QueryAnswer.Row(
+        bucket: cells.buckets[cell],
+        value: gathered.measure.value(cells, cell, members) { gathered.parts.firstIndex(of: $0)! },
+        dimensions: (0..<cells.schema.dimensions).map {
+          cells.dictionary.string(cells.codes[cell * cells.schema.dimensions + $0])
+        })
+    }
+    let next = request.offset + rows.count
+    return QueryAnswer(
+      view: gathered.view, groupBy: request.groupBy, rows: rows, nextOffset: next < order.count ? next : nil,
+      provisionalGap: gathered.rollup.definition.of == .sessions ? plan.topology.gapMilliseconds : nil)
+  }
+
+  /// What these partitions add to an answer that another instance puts together, which has the same plan.
+  public func queryPart(_ request: QueryRequest) throws(Failure) -> [UInt8] {
+    var writer = ByteWriter(capacity: 4_096)
+    CellColumns.encode(try gather(request).cells, into: &writer)
+    return Array(writer.bytes)
+  }
+
+  /// The rows of an answer before they are put in order.
+  private struct Gathered {
+    var view: String
+    var rollup: RollupPlan
+    var measure: MeasurePlan
+    /// The view's parts that the cells have.
+    var parts: [Int]
+    var cells: CellTable
+    /// Whether a row has not expired.
+    var shows: (Int64) -> Bool
+  }
+
+  private func gather(_ request: QueryRequest) throws(Failure) -> Gathered {
     let (name, rollup, table, measure) = try find(request)
     let group = try request.groupBy.map { (name) throws(Failure) in try dimension(name, rollup, request) }
     let rowClock = try BucketClock(timezone: request.timezone ?? defaultZone(request.granularity))
@@ -17,6 +63,13 @@ extension Answers {
     }
     // The first part counts rows, by which an empty cell is known.
     let parts = Array(Set([0, measure.first, measure.second ?? 0])).sorted()
+    // A row shows whole or not at all: one of stored buckets of its own grain until it ends, one put together from a finer
+    // grain while the first of those is kept.
+    let shows: (Int64) -> Bool = { row in
+      if definition.grain < request.granularity { return row >= expired }
+      let end = definition.grain == .hour ? row + Timestamp.hour : storedClock.bucketEnd(row, grain: definition.grain)
+      return end > expired
+    }
     let scan = CellScan(
       table: table, grain: definition.grain,
       // A row that starts in the range may hold stored buckets that start later; none that start earlier.
@@ -25,33 +78,15 @@ extension Answers {
       group: group, parts: parts, schema: rollup.schema,
       row: { bucket in
         let row = rowClock.row(of: bucket, request.granularity)
-        // A row shows whole or not at all: one of stored buckets of its own grain until it ends, one put together from a
-        // finer grain while the first of those is kept.
-        if definition.grain < request.granularity {
-          if row < expired { return nil }
-        } else {
-          let end =
-            definition.grain == .hour ? row + Timestamp.hour : storedClock.bucketEnd(bucket, grain: definition.grain)
-          if end <= expired { return nil }
-        }
+        guard shows(row) else { return nil }
         if let start = request.start, row < start { return nil }
         if let end = request.end, row >= end { return nil }
         return row
       },
       accepts: accepts.map { filter in { filter.accepts($0) } })
-    let cells = try scan.run(snapshots, dictionary)
-    let members = Members(cells)
-    let order = cells.sortedCells(members).filter { cells.columns[0].counts![$0] != 0 }
-    let page = order.dropFirst(request.offset).prefix(request.limit)
-    let rows = page.map { cell in
-      QueryAnswer.Row(
-        bucket: cells.buckets[cell], value: measure.value(cells, cell, members) { parts.firstIndex(of: $0)! },
-        dimensions: group.indices.map { dictionary.string(cells.codes[cell * group.count + $0]) })
-    }
-    let next = request.offset + rows.count
-    return QueryAnswer(
-      view: name, groupBy: request.groupBy, rows: rows, nextOffset: next < order.count ? next : nil,
-      provisionalGap: rollup.definition.of == .sessions ? plan.topology.gapMilliseconds : nil)
+    return Gathered(
+      view: name, rollup: rollup, measure: measure, parts: parts, cells: try scan.run(snapshots, dictionary),
+      shows: shows)
   }
 
   private func defaultZone(_ granularity: Grain) -> String { granularity == .day ? plan.topology.timezone : "UTC" }

@@ -4,20 +4,30 @@ import Stores
 /// Reads views from snapshots of a generation's partitions: the merge of what each holds, made when asked.
 ///
 /// Users are counted within their partition and the counts added: a user is in one partition only. Safe on any thread.
+///
+/// Partitions may be other instances': each then makes its part of an answer, and one of them puts the parts together.
 public struct Answers: Sendable {
   public let plan: Plan
   let snapshots: [Snapshot]
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
 
-  public init(plan: Plan, snapshots: [Snapshot]) throws(Failure) {
+  /// - `newestStamp`: of partitions that are not among the snapshots.
+  public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {
     self.plan = plan
     self.snapshots = snapshots
-    var newest: Int64?
+    var newest = newestStamp
     for snapshot in snapshots {
       if let stamp = try Frontier(snapshot).newestStamp { newest = max(newest ?? stamp, stamp) }
     }
-    newestStamp = newest
+    self.newestStamp = newest
+  }
+
+  /// Whether the same buckets of a retention expire at two newest stamps. Buckets end at whole minutes.
+  public static func expiresAlike(_ a: Int64?, _ b: Int64?, retention: Int64?) -> Bool {
+    guard let retention, a != b else { return true }
+    guard let a, let b else { return false }
+    return Timestamp.floor(a - retention, to: Timestamp.minute) == Timestamp.floor(b - retention, to: Timestamp.minute)
   }
 
   func view(_ name: String) throws(Failure) -> Plan.ViewPlan {

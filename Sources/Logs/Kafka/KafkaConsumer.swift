@@ -201,6 +201,21 @@ final class KafkaConsumer: @unchecked Sendable {
     if code != RD_KAFKA_RESP_ERR_NO_ERROR { events.note("commit to the group: \(KafkaText.of(code))") }
   }
 
+  /// What the group's coordinator keeps of each partition.
+  func committed(_ partitions: Int, milliseconds: Int32) throws(Failure) -> [KafkaLog.GroupOffset] {
+    let list = KafkaPartitions(topic: topic, 0..<partitions)
+    guard let code = try owner.use({ rd_kafka_committed($0, list.list, milliseconds) }) else { throw closed }
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      throw .unavailable("topic \(topic): the group's offsets cannot be asked for: \(KafkaText.of(code))")
+    }
+    return list.entries.compactMap { entry in
+      guard entry.err == RD_KAFKA_RESP_ERR_NO_ERROR, entry.offset >= 0 else { return nil }
+      let metadata = UnsafeRawBufferPointer(start: entry.metadata, count: entry.metadata_size)
+      return KafkaLog.GroupOffset(
+        partition: Int(entry.partition), offset: entry.offset, metadata: String(decoding: metadata, as: UTF8.self))
+    }
+  }
+
   // Readers.
 
   /// Begins to fetch a partition.

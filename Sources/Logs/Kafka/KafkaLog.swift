@@ -79,6 +79,18 @@ public final class KafkaLog: Log {
     consumer.commit(offsets)
   }
 
+  /// What a member has told the group of a partition, and with which words.
+  public struct GroupOffset: Sendable, Equatable {
+    public var partition: Int
+    public var offset: Int64
+    public var metadata: String
+  }
+
+  /// Asks the group's coordinator, for at most so long. Kafka takes no word on a partition from a member that lost it.
+  public func groupOffsets(milliseconds: Int) throws(Failure) -> [GroupOffset] {
+    try consumer.committed(partitionCount, milliseconds: Int32(clamping: milliseconds))
+  }
+
   public var health: KafkaHealth { consumer.events.health }
 
   /// Gives all partitions back, which calls the member's `revoked`, and leaves the group. Not to be called by the member.

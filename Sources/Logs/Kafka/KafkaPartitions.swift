@@ -27,6 +27,10 @@ struct KafkaPartitions: ~Copyable {
     entry.pointee.metadata_size = metadata.utf8.count
   }
 
+  var entries: UnsafeBufferPointer<rd_kafka_topic_partition_t> {
+    UnsafeBufferPointer(start: list.pointee.elems, count: Int(list.pointee.cnt))
+  }
+
   /// Numbers of the partitions of a list that librdkafka owns.
   static func numbers(_ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> [Int] {
     (0..<Int(list.pointee.cnt)).map { Int(list.pointee.elems[$0].partition) }

@@ -27,7 +27,7 @@ enum Funnel {
     if arguments.has("by") { items.append(("by", "true")) }
     let parameters = try FunnelParameters(items)
     if let server = arguments.text("server") {
-      Console.print(try ServerAnswer.get(server, "/funnels/\(ServerAnswer.escaped(view))/results", items))
+      Console.print(try ServerAnswer.get(server, "/funnels/\(HTTPClient.escaped(view))/results", items))
       return 0
     }
     let reading = try Place(arguments).openTopology(arguments, view: view).reading()

@@ -55,6 +55,7 @@ enum Serve {
 final class Serving {
   let node: Node
   private let server: Server
+  private let advertised: String?
 
   init(
     _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int
@@ -75,6 +76,7 @@ final class Serving {
       data, source: source, topologyFiles: topologies,
       options: options
     ) { Console.note($0) }
+    advertised = place.configuration.advertise.map(String.init(describing:))
     let api = API(node, version: Millrace.version)
     var http = Server.Options()
     http.threads = place.configuration.http.threads
@@ -101,7 +103,7 @@ final class Serving {
   var url: String { "http://\(Address(host: server.host, port: server.port))" }
 
   func start() throws(Failure) {
-    node.start()
+    node.start(answeringAt: advertised ?? "\(Address(host: server.host, port: server.port))")
     try server.start()
   }
 

@@ -10,6 +10,8 @@ struct Scenario {
   let topology: Topology
   let partitions: [[Oracle.Record]]
   var random: SeededRandom
+  /// Each partition of the last run as an instance of its own.
+  private var instances: [Answers] = []
 
   init(seed: UInt64) {
     self.seed = seed
@@ -42,7 +44,12 @@ struct Scenario {
         }
       }
       ledgers.append(runs.map(\.ledger))
-      let answers = try Answers(plan: plan, snapshots: runs.map { $0.store.snapshot() })
+      let snapshots = runs.map { $0.store.snapshot() }
+      let answers = try Answers(plan: plan, snapshots: snapshots)
+      instances = []
+      for snapshot in snapshots {
+        instances.append(try Answers(plan: plan, snapshots: [snapshot], newestStamp: answers.newestStamp))
+      }
       if let difference = try difference(oracle, answers) { return "\(schedule): \(difference)" }
     }
     return ledgers[0] == ledgers[1] ? nil : "live and replay count unusable values differently"
@@ -81,6 +88,12 @@ struct Scenario {
         for range in ranges() {
           for by in funnel.by == nil ? [false] : [false, true] {
             let answer = try answers.funnel(view: view.name, start: range.0, end: range.1, by: by)
+            let parts = try instances.dropFirst().map { (instance) throws(Failure) in
+              try instance.funnelPart(view: view.name, start: range.0, end: range.1, by: by)
+            }
+            guard
+              try instances[0].funnel(view: view.name, start: range.0, end: range.1, by: by, parts: parts) == answer
+            else { return "funnel \(view.name) differs when instances answer together" }
             let expected = oracle.funnel(view: view.name, start: range.0, end: range.1, by: by)
             if let difference = compare(expected: expected, actual: answer) {
               let bounds = [range.0, range.1].map { $0.map { Timestamp(milliseconds: $0).description } ?? "open" }
@@ -112,7 +125,12 @@ struct Scenario {
       start: request.start, end: request.end)
     var rows: [ExportRow]?
     do throws(Failure) {
-      rows = try answers.query(request).rows.map { row in
+      let answer = try answers.query(request)
+      let parts = try instances.dropFirst().map { (instance) throws(Failure) in try instance.queryPart(request) }
+      guard try instances[0].query(request, parts: parts) == answer else {
+        return "\(request) differs when instances answer together"
+      }
+      rows = answer.rows.map { row in
         ExportRow(bucket: row.bucket, dimensions: row.dimensions, measures: [row.value])
       }
     } catch {

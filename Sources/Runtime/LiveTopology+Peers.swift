@@ -1,0 +1,39 @@
+import Basics
+import Dataflow
+import Logs
+
+/// Instances of a consumer group find each other through it: whoever has a partition says so with the offset it commits, and
+/// Kafka refuses that from a member that has lost it.
+extension LiveTopology {
+  /// As the group was last asked; nil when the log is no group's.
+  public var ownership: Ownership? { (log as? KafkaLog)?.group == nil ? nil : owners.withLock { $0 } }
+
+  /// Asks the group. What was known stays when it does not answer.
+  public func askForOwners(milliseconds: Int) {
+    guard let log = log as? KafkaLog, log.group != nil else { return }
+    do throws(Failure) {
+      var known: [Int: Ownership.Owner] = [:]
+      for told in try log.groupOffsets(milliseconds: milliseconds) {
+        guard let instance = Instance(metadata: told.metadata) else { continue }
+        known[told.partition] = Ownership.Owner(instance: instance, offset: told.offset)
+      }
+      owners.withLock { [known] in $0 = Ownership(owners: known) }
+    } catch {
+      owners.withLock { $0.failure = error }
+    }
+  }
+
+  /// Tells the group how far the partitions here are, and where they are answered for.
+  func tellGroup(as instance: Instance?) {
+    guard let log = log as? KafkaLog, log.group != nil else { return }
+    let known = owners.withLock { $0.owners }
+    var offsets: [(partition: Int, offset: Int64, metadata: String)] = []
+    for status in statuses where status.isHere {
+      // One that could not be opened says nothing of offsets.
+      guard status.failure == nil || status.offset > 0 else { continue }
+      if let owner = known[status.partition], owner.instance == instance, owner.offset == status.offset { continue }
+      offsets.append((status.partition, status.offset, instance?.metadata ?? ""))
+    }
+    log.commitToGroup(offsets)
+  }
+}

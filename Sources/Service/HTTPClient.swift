@@ -1,0 +1,56 @@
+import Basics
+import Foundation
+import FoundationNetworking
+import Synchronization
+
+/// Asks another server.
+public enum HTTPClient {
+  public struct Answer: Sendable {
+    public var status: Int
+    public var bytes: [UInt8]
+
+    /// What a problem document says, or the status.
+    public var problem: String {
+      let document = (try? JSONSerialization.jsonObject(with: Data(bytes))) as? [String: Any]
+      return document?["detail"] as? String ?? "status \(status)"
+    }
+  }
+
+  /// - `server`: `http://host:port`.
+  /// - Errors: `.invalid` for what is no such URL, `.unavailable` when no answer comes in time.
+  public static func get(
+    _ server: String, _ path: String, _ items: [(name: String, value: String)], seconds: Double = 60
+  ) throws(Failure) -> Answer {
+    let query = items.map { "\(escaped($0.name))=\(escaped($0.value))" }.joined(separator: "&")
+    let base = server.hasSuffix("/") ? String(server.dropLast()) : server
+    guard let url = URL(string: base + path + (query.isEmpty ? "" : "?\(query)")), url.scheme?.hasPrefix("http") == true
+    else { throw .invalid("a server is a URL such as http://127.0.0.1:8080, not '\(server)'") }
+    let done = DispatchSemaphore(value: 0)
+    let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
+    let task = session.dataTask(with: URLRequest(url: url, timeoutInterval: seconds)) { data, response, error in
+      answer.withLock {
+        $0 = (data ?? Data(), (response as? HTTPURLResponse)?.statusCode ?? 0, error?.localizedDescription)
+      }
+      done.signal()
+    }
+    task.resume()
+    done.wait()
+    let (data, status, error) = answer.withLock { $0 }
+    if let error { throw .unavailable("no answer from \(server): \(error)") }
+    return Answer(status: status, bytes: Array(data))
+  }
+
+  /// Answers change from moment to moment: nothing of them is kept.
+  private static let session: URLSession = {
+    let configuration = URLSessionConfiguration.ephemeral
+    configuration.urlCache = nil
+    configuration.httpMaximumConnectionsPerHost = 16
+    return URLSession(configuration: configuration)
+  }()
+
+  public static func escaped(_ text: String) -> String {
+    var allowed = CharacterSet.alphanumerics
+    allowed.insert(charactersIn: "-._~")
+    return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
+  }
+}
