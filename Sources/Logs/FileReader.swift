@@ -19,6 +19,7 @@ final class FileReader: LogReader {
   private var isUnterminated = false
   /// Found behind the last whole line; thrown by the next call.
   private var failure: Failure?
+  var bound = Int64.max
 
   init(_ paths: [String], from position: LogPosition, progress: ReadProgress) throws(Failure) {
     self.paths = paths
@@ -31,6 +32,11 @@ final class FileReader: LogReader {
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {
     slice.clear()
     if let failure { throw failure }
+    let maxRecords = min(maxRecords, Int(clamping: bound - position.offset))
+    guard maxRecords > 0 else {
+      slice.end = position
+      return
+    }
     var window = LineWindow(slice: slice)
     let budget = fetchBytes(maxBytes, maxRecords)
     do throws(Failure) {

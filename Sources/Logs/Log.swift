@@ -72,6 +72,10 @@ public protocol LogReader: AnyObject {
   /// - Errors: `.corrupt` names the file and position; `.unavailable` when the log is away.
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure)
 
+  /// No record of this offset or a later one is read: reads there find nothing more, as at the end. `.max` unless set.
+  /// Parts of routed files have no bound.
+  var bound: Int64 { get set }
+
   /// The last read returned nothing though the end may not be reached: other partitions have to be read first, or the log
   /// has not answered yet.
   var isHeldUp: Bool { get }

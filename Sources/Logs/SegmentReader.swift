@@ -19,6 +19,7 @@ final class SegmentReader: LogReader {
   /// The rest of a batch: its records are in `held.bytes`, `heldNext` is the first not handed out.
   private let held = LogSlice(byteCapacity: 1 << 16, recordCapacity: 256)
   private var heldNext = 0
+  var bound = Int64.max
 
   init(_ partition: SegmentPartition, from position: LogPosition) throws(Failure) {
     self.partition = partition
@@ -43,6 +44,7 @@ final class SegmentReader: LogReader {
 
   func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {
     slice.clear()
+    let maxRecords = min(maxRecords, Int(clamping: bound - position.offset))
     do throws(Failure) {
       while slice.count < maxRecords {
         if heldNext < held.count {

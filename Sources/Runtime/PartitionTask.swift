@@ -39,6 +39,8 @@ public final class PartitionTask {
     public var batchBytes = 1 << 20
     public var batchRecords = 16_384
     public var checksPlacement = true
+    /// By partition, the offset at which it commits and is at its end; empty: none has such.
+    public var bounds: [Int64] = []
 
     public init() {}
   }
@@ -66,6 +68,13 @@ public final class PartitionTask {
       position = try first()
     }
     reader = try log.reader(partition: partition, from: position)
+    if !options.bounds.isEmpty { bound = options.bounds[partition] }
+  }
+
+  /// Where this task commits and is at its end, whatever the log has behind; `.max`: nowhere.
+  public var bound: Int64 {
+    get { reader.bound }
+    set { reader.bound = newValue }
   }
 
   /// The position a store stands for; nil before its first commit.
@@ -155,6 +164,10 @@ public final class PartitionTask {
 
   /// Nothing to read: a commit may be due all the same.
   private func rest() throws(Failure) -> Progress {
+    if position.offset >= bound {
+      try commit()
+      return .atEnd
+    }
     if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds { try commit() }
     return reader.isHeldUp ? .heldUp : .atEnd
   }

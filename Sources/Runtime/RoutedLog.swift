@@ -128,6 +128,10 @@ private final class RoutedReader: LogReader {
   private let log: RoutedLog
   private let partition: Int
   private(set) var isHeldUp = false
+  var bound: Int64 {
+    get { .max }
+    set { precondition(newValue == .max, "a part of routed files has no bound") }
+  }
 
   init(log: RoutedLog, partition: Int) {
     self.log = log

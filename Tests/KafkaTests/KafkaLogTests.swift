@@ -62,29 +62,37 @@ import Testing
     var reader = try log.reader(partition: partition, from: try log.startPosition(partition: partition))
     var read: [Record] = []
     while read.count < expected.count {
+      if dice.below(3) == 0 { reader.bound = Int64(read.count + dice.below(20)) }
       let maxBytes = 1 << dice.below(18)
       let maxRecords = 1 + dice.below(dice.below(3) == 0 ? 500 : 5)
       try reader.read(into: slice, maxBytes: maxBytes, maxRecords: maxRecords)
       #expect(slice.count <= maxRecords, "\(context)")
       #expect(slice.count <= 1 || slice.byteCount <= maxBytes, "\(context)")
       guard slice.count > 0 else {
+        if slice.end.offset == reader.bound, !reader.isHeldUp {
+          #expect(read.count == Int(reader.bound), "\(context)")
+          reader.bound = .max
+          continue
+        }
         try #require(reader.isHeldUp, "\(context): the end came after \(read.count) records")
         continue
       }
       read += records(slice)
-      #expect(slice.end.offset == read.last!.offset + 1, "\(context)")
+      #expect(slice.end.offset == read.last!.offset + 1 && slice.end.offset <= reader.bound, "\(context)")
       if dice.below(4) > 0 { continue }
       let position = slice.end
       reader = Nothing()
       reader = try log.reader(partition: partition, from: position)
     }
     #expect(read == expected, "\(context)")
+    reader.bound = .max
     try readMore(reader, into: &read)
     #expect(read.count == expected.count, "\(context)")
   }
 
   /// A partition has one reader at a time, so the old one goes first.
   private final class Nothing: LogReader {
+    var bound = Int64.max
     func read(into slice: LogSlice, maxBytes: Int, maxRecords: Int) throws(Failure) {}
   }
 
@@ -230,6 +238,12 @@ import Testing
     reader.position = LogPosition(offset: 5, file: 0, byte: 0, check: 0)
     reader.take(event: &message)
     #expect(reader.position == LogPosition(offset: 11, file: 0, byte: 0, check: 0))
+    // Nor does it move beyond its bound.
+    reader.bound = 13
+    message.offset = 20
+    reader.take(event: &message)
+    #expect(reader.position.offset == 13 && reader.isAtEnd)
+    reader.bound = .max
     // Before the last record was found again, an end behind it means that it is gone.
     reader.position = end
     reader.isToReadBack = true

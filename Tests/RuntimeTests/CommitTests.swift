@@ -50,6 +50,30 @@ import Testing
     #expect(offsets.count > 20, "the cuts fell between few commits: \(offsets.sorted())")
   }
 
+  @Test func aTaskCommitsExactlyAtItsBound() throws {
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let input = directory.appending(path: "events.ndjson").path
+    try writeEvents(400, to: input)
+    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
+    let expected = try finish(directory.appending(path: "whole").path, plan, input)
+    let path = directory.appending(path: "bounded").path
+    for bound: Int64 in [0, 1, 7, 8, 250, 399, 400, 1_000] {
+      let store = try open(path)
+      var options = PartitionTask.Options()
+      options.bounds = [bound]
+      let task = try PartitionTask(
+        partition: 0, of: try FileLog(paths: [input], shape: .sequence), from: { .start }, plan: plan, store: store,
+        bytes: 1 << 20, options: options)
+      while try task.step() == .applied {}
+      if bound <= 400 { #expect(!task.hasUncommitted) }
+      try task.commit()
+      #expect(task.ledger.read == min(bound, 400))
+      if bound > 0 { #expect(try PartitionTask.position(in: store)?.offset == min(bound, 400)) }
+    }
+    #expect(try finish(path, plan, input) == expected)
+  }
+
   private func checkPosition(_ path: String, _ plan: Plan, _ cut: Int) throws -> Int64 {
     let store = try open(path)
     let position = try PartitionTask.position(in: store)

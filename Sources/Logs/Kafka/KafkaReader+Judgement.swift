@@ -11,6 +11,7 @@ extension KafkaReader {
   /// The end was seen, and the leader would have told of more.
   var isAtEnd: Bool {
     guard !isToReadBack, doubt == nil else { return false }
+    guard position.offset < bound else { return true }
     if let seen = endSeenAt, ClockGuard.monotonicMilliseconds() - seen < KafkaReader.silenceMilliseconds { return true }
     guard consumer.events.isAnswering(partition: partition) else { return false }
     if endSeenAt != nil { return true }
@@ -61,8 +62,12 @@ extension KafkaReader {
       return
     }
     endSeenAt = ClockGuard.monotonicMilliseconds()
+    pass(to: min(offset, bound))
+  }
+
+  /// Only transaction markers, or what compaction removed, stand between the last record and this offset.
+  func pass(to offset: Int64) {
     guard offset > position.offset else { return }
-    // Only transaction markers, or what compaction removed, stand between the last record and the end.
     if position.file > 0 {
       let distance = Int64(position.file) + offset - position.offset
       guard distance <= Int64(UInt32.max) else { return }

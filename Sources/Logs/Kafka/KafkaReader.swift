@@ -31,6 +31,7 @@ final class KafkaReader: LogReader {
   private var longCheck: UInt32 = 0
   private var averageBytes = 1_024
   private(set) var isHeldUp = false
+  var bound = Int64.max
 
   init(
     _ consumer: KafkaConsumer, partition: Int, partitionCount: Int, stamps: KafkaStamps, from position: LogPosition
@@ -80,7 +81,7 @@ final class KafkaReader: LogReader {
     guard !feed.isClosed else { throw consumer.taken(partition) }
     settleDoubt()
     var wait = KafkaReader.waitMilliseconds
-    while failure == nil, doubt == nil, restartAt == nil {
+    while failure == nil, doubt == nil, restartAt == nil, isToReadBack || position.offset < bound {
       if feed.first == nil {
         let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
         guard slice.count < maxRecords, wanted > 0, feed.fill(wanted: wanted, milliseconds: wait) else { break }
@@ -111,8 +112,12 @@ final class KafkaReader: LogReader {
       let isLong = value.count > FileLog.lineLimit
       let length = isLong ? KafkaReader.kept : value.count
       guard slice.count < maxRecords, slice.count == 0 || slice.byteCount + length <= maxBytes else { return false }
-      guard let stamp = stamp(of: message) else { return false }
       let offset = message.pointee.offset
+      guard offset < bound else {
+        pass(to: bound)
+        return false
+      }
+      guard let stamp = stamp(of: message) else { return false }
       guard offset >= position.offset else {
         failure = .corrupt("\(name): went back from offset \(position.offset) to \(offset)")
         return false
