@@ -227,6 +227,7 @@ public final class Node: Sendable {
       let now = monotonicMilliseconds()
       if now >= commitDue {
         commitDue = now + 1_000
+        for topology in topologies { topology.stopIfLogFailed() }
         commitToGroups()
       }
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
