@@ -172,10 +172,10 @@ import Testing
     log.close()
   }
 
-  /// librdkafka holds all partitions while one is added or taken away, and goes on behind what it has handed out: nothing
-  /// may be lost or doubled there.
-  @Test func othersComeAndGoWhileOneIsRead() throws {
-    cluster.create("many", partitions: 8)
+  /// librdkafka holds all partitions for a moment whenever the group changes, as here is done by hand, and goes on behind what
+  /// it has handed out: nothing may be lost or doubled there.
+  @Test func partitionsThatAreHeldLoseNothing() throws {
+    cluster.create("many", partitions: 4)
     nonisolated(unsafe) let many = RawProducer(cluster, "many")
     let log = try KafkaLog(cluster.options(), topic: "many", stamps: KafkaStamps(trustsProducerTime: true))
     let isDone = Atomic(false)
@@ -214,12 +214,11 @@ import Testing
       }
       group.leave()
     }
-    let start = milliseconds()
-    while milliseconds() - start < 6_000 {
-      var others: [any LogReader] = []
-      for partition in 4..<8 { others.append(try log.reader(partition: partition, from: .start)) }
-      others.removeAll()
-      usleep(2_000)
+    let list = KafkaPartitions(topic: "many", Array(0..<4))
+    for _ in 0..<300 {
+      rd_kafka_pause_partitions(log.consumer.handle, list.list)
+      rd_kafka_resume_partitions(log.consumer.handle, list.list)
+      usleep(5_000)
     }
     isDone.store(true, ordering: .relaxed)
     group.wait()
