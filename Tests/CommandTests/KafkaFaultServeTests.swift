@@ -129,13 +129,13 @@ import Testing
       let victim = random.below(2)
       if number == killed { #expect(servers[victim].end(SIGKILL) == -SIGKILL) }
       if number == ended { expectEnd(servers[victim], what) }
-      usleep(UInt32(300_000 + random.below(900_000)))
+      usleep(UInt32(200_000 + random.below(500_000)))
       expectAnswers(servers.filter(\.process.isRunning), what)
       fault.end(brokers.mock)
       #expect(brokers.flush(), "\(what): the producer is still waiting")
       if number == killed || number == ended { servers[victim] = serve(["a", "b"][victim]) }
       // Often the next fault comes before this one is got over.
-      if random.below(3) == 0 {
+      if random.below(5) == 0 {
         guard settle(servers, what) else { return }
       }
     }

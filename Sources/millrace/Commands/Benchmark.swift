@@ -11,7 +11,7 @@ enum Benchmark {
     summary: "Measure speed on made-up events, from process start to exit, with every answer checked.",
     options: [
       .value("source", "files|log", "replay: keyed NDJSON files (default), or the embedded log made from them"),
-      .value("events", "N", "lines (default 1000000; dedup: 50000000 distinct ids; live: rate times duration)"),
+      .value("events", "N", "lines (default 1000000; kafka: 500000; dedup: 50000000 ids; live: rate times duration)"),
       .value("users", "N", "people (default 100000; live and kafka --live: 1000000)"),
       .value("days", "N", "what the events span (default 1)"),
       .value("bytes", "N", "mean size of a line (default 1000; dedup: always about 120)"),
@@ -120,7 +120,7 @@ enum Benchmark {
     return BenchWork(
       kind: isLive ? .live : isKafka ? .topic : .replay,
       events: isLive
-        ? max(1, rate * Int(duration) / 1_000) : try arguments.integer("events", in: 1...1_000_000_000) ?? 1_000_000,
+        ? max(1, rate * Int(duration) / 1_000) : try arguments.integer("events", in: 1...1_000_000_000) ?? (isKafka ? 500_000 : 1_000_000),
       users: try arguments.integer("users", in: 1...99_999_999) ?? (isLive ? 1_000_000 : 100_000),
       span: isLive ? duration : days * Timestamp.day,
       partitions: what == .scaling
