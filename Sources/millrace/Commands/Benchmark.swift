@@ -120,7 +120,8 @@ enum Benchmark {
     return BenchWork(
       kind: isLive ? .live : isKafka ? .topic : .replay,
       events: isLive
-        ? max(1, rate * Int(duration) / 1_000) : try arguments.integer("events", in: 1...1_000_000_000) ?? (isKafka ? 500_000 : 1_000_000),
+        ? max(1, rate * Int(duration) / 1_000)
+        : try arguments.integer("events", in: 1...1_000_000_000) ?? (isKafka ? 500_000 : 1_000_000),
       users: try arguments.integer("users", in: 1...99_999_999) ?? (isLive ? 1_000_000 : 100_000),
       span: isLive ? duration : days * Timestamp.day,
       partitions: what == .scaling
