@@ -8,6 +8,8 @@ public struct BenchWork: Codable, Equatable, Sendable {
     case replay
     /// Nothing is written: the lines are made again while they are fed at their own pace.
     case live
+    /// As a replay, but appended to a topic: nothing is written here.
+    case topic
   }
 
   public var kind: Kind
@@ -42,6 +44,13 @@ public struct BenchWork: Codable, Equatable, Sendable {
   }
 
   public var topology: String { BenchTopology.text(traffic: grains.traffic, visits: grains.visits) }
+
+  /// As `topology`, from a topic whose records were appended long after they happened, with the producer's time where
+  /// brokers give none.
+  public func topology(topic: String) -> String {
+    let source = "source: { topic: \(topic), horizon: 20000d, trust_producer_time: true }"
+    return topology.replacing("topology: bench\n", with: "topology: bench\n\(source)\n", maxReplacements: 1)
+  }
 
   /// Milliseconds UTC. Live work begins on a full hour: traffic changes on the hour, and its pace shall be even.
   public var start: Int64 {

@@ -62,6 +62,28 @@ public struct ChildProcess {
     self.identifier = identifier
   }
 
+  public func signal(_ number: Int32) { kill(identifier, number) }
+
+  public var isRunning: Bool {
+    var information = siginfo_t()
+    return waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == 0
+  }
+
+  /// User and system time of all threads so far, nanoseconds, to the clock tick.
+  public var cpuNanoseconds: Int64 {
+    let text = (try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)) ?? ""
+    // The name, in parentheses, may hold anything; fields are counted behind it.
+    let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+    guard fields.count > 12, let user = Int64(fields[11]), let system = Int64(fields[12]) else { return 0 }
+    return (user + system) * (1_000_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
+  }
+
+  public var residentBytes: Int64 {
+    let text = (try? String(contentsOfFile: "/proc/\(identifier)/statm", encoding: .utf8)) ?? ""
+    let pages = text.split(separator: " ").dropFirst().first.flatMap { Int64($0) } ?? 0
+    return pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
   public func wait() -> Usage {
     var usage = Usage(startedAt: startedAt)
     // Not reaped yet: what it wrote is known until then.

@@ -44,6 +44,18 @@ extension LiveTopology: KafkaMember {
     }
   }
 
+  /// A log that has failed for good, as one whose topic is gone, takes its partitions away without a word, and they would
+  /// seem to be another instance's. They stop instead, and say why.
+  func stopIfLogFailed() {
+    guard let failure = (log as? KafkaLog)?.failure else { return }
+    for var status in pool.status where !status.isHere {
+      status.state = .stopped(failure)
+      pool.set(status)
+      generation.setStopped(status.partition, failure.message)
+      onStop(status.partition, failure)
+    }
+  }
+
   /// Leaves copies of all states for other instances.
   func checkpoint() {
     guard options.checkpoints != nil else { return }

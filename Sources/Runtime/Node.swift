@@ -269,6 +269,7 @@ public final class Node: Sendable {
       let isDue = now >= due
       if isDue { due = now + 1_000 }
       for (index, topology) in topologies.enumerated() {
+        if isDue { topology.stopIfLogFailed() }
         let before = here[index]
         here[index] = Set(topology.statuses.filter(\.isHere).map(\.partition))
         // What was just given to us, others should ask us for at once.

@@ -79,7 +79,24 @@ import Testing
     #expect(result.json["answers_checked"] as? Bool == true)
   }
 
+  @Test func kafkaIsMeasuredOnMockBrokers() {
+    let full = Program.run(
+      "bench", "kafka", "--events", "10000", "--users", "1000", "--partitions", "4", "--runs", "1", "--json")
+    #expect(full.code == 0, "\(full.errors)")
+    #expect(full.json["answers_checked"] as? Bool == true)
+    #expect((full.json["work"] as? [String: Any])?["mock"] as? Bool == true)
+    #expect((full.json["events_per_second_per_core"] as? Int ?? 0) > 0)
+    let live = Program.run(
+      "bench", "kafka", "--live", "--rate", "4000", "--duration", "2s", "--users", "1000", "--partitions", "4", "--json"
+    )
+    #expect(live.code == 0, "\(live.errors)")
+    for key in ["behind_ms_p50", "behind_ms_p99", "behind_ms_max", "said_freshness_ms_max", "serving_cores"] {
+      #expect(live.json[key] != nil, "\(key)")
+    }
+  }
+
   @Test(arguments: [
+    ("bench kafka --rate 5", "--live"), ("bench replay --brokers b", "kafka"), ("bench kafka --topic t", "--brokers"),
     ("bench replays", "replay"), ("bench --compare clickhouse", "duckdb"), ("bench dedup --source log", "replay"),
     ("bench --source topic", "files"), ("bench --prepare", "--work"), ("bench live --runs 3", "--duration"),
     ("bench scaling --threads 2", "threads"),

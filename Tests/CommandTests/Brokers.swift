@@ -1,5 +1,6 @@
 import CRdKafka
 import Foundation
+import Testing
 
 /// librdkafka's mock cluster in this process: a broker on loopback that forgets everything.
 final class Brokers {
@@ -7,11 +8,11 @@ final class Brokers {
   let mock: OpaquePointer
   private var producer: OpaquePointer?
 
-  init() {
+  init(count: Int32 = 1) {
     let conf = rd_kafka_conf_new()
     rd_kafka_conf_set_log_cb(conf, nil)
     host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nil, 0)
-    mock = rd_kafka_mock_cluster_new(host, 1)
+    mock = rd_kafka_mock_cluster_new(host, count)
   }
 
   deinit {
@@ -33,9 +34,29 @@ final class Brokers {
   }
 
   /// As `fill`, to a topic that is there. Returns when the broker has them.
-  func append(_ topic: String, _ lines: some Sequence<Substring>, partition: ((Int) -> Int32)? = nil) {
-    let producer = self.producer ?? Brokers.producer(brokers)
-    self.producer = producer
+  ///
+  /// - `producer`: nil is ours, which compresses.
+  func append(
+    _ topic: String, _ lines: some Sequence<Substring>, partition: ((Int) -> Int32)? = nil,
+    by producer: OpaquePointer? = nil
+  ) {
+    submit(topic, lines, partition: partition, by: producer)
+    #expect(flush(producer), "brokers did not take all lines")
+  }
+
+  /// Waits until the brokers have all that was submitted.
+  func flush(_ producer: OpaquePointer? = nil, seconds: Int32 = 60) -> Bool {
+    guard let producer = producer ?? self.producer else { return true }
+    return rd_kafka_flush(producer, seconds * 1_000) == RD_KAFKA_RESP_ERR_NO_ERROR
+  }
+
+  /// As `append`, but returns at once: brokers may be away.
+  func submit(
+    _ topic: String, _ lines: some Sequence<Substring>, partition: ((Int) -> Int32)? = nil,
+    by other: OpaquePointer? = nil
+  ) {
+    if other == nil, self.producer == nil { self.producer = Brokers.producer(brokers) }
+    let producer = other ?? self.producer
     let handle = rd_kafka_topic_new(producer, topic, nil)!
     for (index, line) in lines.enumerated() {
       var key = Array(Brokers.user(line).utf8)
@@ -48,14 +69,16 @@ final class Brokers {
         rd_kafka_poll(producer, 100)
       }
     }
-    rd_kafka_flush(producer, 60_000)
     rd_kafka_topic_destroy(handle)
   }
 
-  private static func producer(_ brokers: String) -> OpaquePointer {
+  static func producer(_ brokers: String, compression: String = "lz4") -> OpaquePointer {
     let conf = rd_kafka_conf_new()
+    rd_kafka_conf_set_log_cb(conf, nil)
+    rd_kafka_conf_set_error_cb(conf) { _, _, _, _ in }
     for (name, value) in [
-      ("bootstrap.servers", brokers), ("partitioner", "murmur2_random"), ("compression.type", "lz4"),
+      ("reconnect.backoff.max.ms", "200"), ("bootstrap.servers", brokers), ("partitioner", "murmur2_random"),
+      ("compression.type", compression),
       ("linger.ms", "20"),
     ] {
       rd_kafka_conf_set(conf, name, value, nil, 0)

@@ -172,6 +172,60 @@ import Testing
     log.close()
   }
 
+  /// librdkafka holds all partitions for a moment whenever the group changes, as here is done by hand, and goes on behind what
+  /// it has handed out: nothing may be lost or doubled there.
+  @Test func partitionsThatAreHeldLoseNothing() throws {
+    cluster.create("many", partitions: 4)
+    nonisolated(unsafe) let many = RawProducer(cluster, "many")
+    let log = try KafkaLog(cluster.options(), topic: "many", stamps: KafkaStamps(trustsProducerTime: true))
+    let isDone = Atomic(false)
+    let group = DispatchGroup()
+    let problems = Mutex<[String]>([])
+    for partition in 0..<4 {
+      let reader = try log.reader(partition: partition, from: .start)
+      nonisolated(unsafe) let own = reader
+      group.enter()
+      Thread.detachNewThread {
+        let slice = LogSlice()
+        var expected: Int64 = 0
+        while !isDone.load(ordering: .relaxed) {
+          do throws(Failure) { try own.read(into: slice, maxBytes: 1_000_000, maxRecords: 100) } catch {
+            problems.withLock { $0.append(error.message) }
+            break
+          }
+          for record in records(slice) {
+            if record.offset != expected {
+              problems.withLock { $0.append("partition \(partition): \(record.offset) came instead of \(expected)") }
+            }
+            expected = record.offset + 1
+          }
+        }
+        group.leave()
+      }
+    }
+    // Records have to come in the very moment in which partitions are held.
+    group.enter()
+    Thread.detachNewThread {
+      var number = 0
+      while !isDone.load(ordering: .relaxed) {
+        many.append("r\(number)", partition: Int32(number % 4))
+        number += 1
+        if number % 16 == 0 { usleep(300) }
+      }
+      group.leave()
+    }
+    let list = KafkaPartitions(topic: "many", Array(0..<4))
+    for _ in 0..<300 {
+      rd_kafka_pause_partitions(log.consumer.handle, list.list)
+      rd_kafka_resume_partitions(log.consumer.handle, list.list)
+      usleep(5_000)
+    }
+    isDone.store(true, ordering: .relaxed)
+    group.wait()
+    #expect(problems.withLock { $0 } == [])
+    log.close()
+  }
+
   @Test func leadersMove() throws {
     let log = try log()
     let reader = try log.reader(partition: 0, from: .start)

@@ -47,12 +47,27 @@ final class KafkaFeed: @unchecked Sendable {
 
   /// Takes what has been fetched, after all that was taken was handed out; false when there is nothing yet. It waits the
   /// whole time when there are fewer messages than wanted.
+  ///
+  /// One by one: `rd_kafka_consume_batch_queue` before librdkafka 2.1 (pull request 4208) loses what it has in hand when
+  /// partitions are held for a moment, as at every rebalance, and goes on behind it. It takes a lock for each message, too.
   func fill(wanted: Int, milliseconds: Int32) -> Bool {
     precondition(next == count, "\(count - next) messages are still to be handed out")
     guard let queue else { return false }
-    next = 0
-    let got = rd_kafka_consume_batch_queue(queue, milliseconds, messages, max(1, min(wanted, KafkaFeed.capacity)))
-    count = max(0, got)
+    (next, count) = (0, 0)
+    let limit = max(1, min(wanted, KafkaFeed.capacity))
+    let deadline = milliseconds > 0 ? ClockGuard.monotonicMilliseconds() + Int64(milliseconds) : 0
+    var wait: Int32 = 0
+    while count < limit {
+      if let message = rd_kafka_consume_queue(queue, wait) {
+        messages[count] = message
+        count += 1
+        wait = 0
+        continue
+      }
+      guard milliseconds > 0 else { break }
+      wait = Int32(deadline - ClockGuard.monotonicMilliseconds())
+      if wait <= 0 { break }
+    }
     return count > 0
   }
 }

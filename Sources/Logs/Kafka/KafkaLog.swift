@@ -93,6 +93,9 @@ public final class KafkaLog: Log {
 
   public var health: KafkaHealth { consumer.events.health }
 
+  /// Why nothing more is read of any partition, whoever has it.
+  public var failure: Failure? { consumer.events.failure }
+
   /// Gives all partitions back, which calls the member's `revoked`, and leaves the group. Not to be called by the member.
   public func leave() { consumer.stop() }
 

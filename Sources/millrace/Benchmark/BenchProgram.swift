@@ -13,8 +13,11 @@ struct BenchProgram {
     binary = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
   }
 
-  func start(_ arguments: [String], input: Int32? = nil, output: String) throws(Failure) -> ChildProcess {
-    try ChildProcess(binary, arguments, input: input, output: output)
+  /// - `errors`: where standard error goes; nil: to ours.
+  func start(
+    _ arguments: [String], input: Int32? = nil, output: String, errors: String? = nil
+  ) throws(Failure) -> ChildProcess {
+    try ChildProcess(binary, arguments, input: input, output: output, errors: errors)
   }
 
   @discardableResult
@@ -49,6 +52,7 @@ struct BenchProgram {
       if let value = arguments.text(name) { words += ["--\(name)", value] }
     }
     if work.isUniform { words.append("--uniform") }
+    if arguments.has("live") { words.append("--live") }
     try run(words, output: scratch.path("prepare.out"))
     guard let facts = work.facts(in: scratch.work) else {
       throw .corrupt("\(scratch.work) does not hold the work that was made")

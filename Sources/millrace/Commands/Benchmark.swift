@@ -7,16 +7,16 @@ import Settings
 /// Measures the program from outside, with answers that are checked.
 enum Benchmark {
   static let syntax = CommandSyntax(
-    verb: "bench", positional: ["[replay|scaling|dedup|live]"],
+    verb: "bench", positional: ["[replay|scaling|dedup|live|kafka]"],
     summary: "Measure speed on made-up events, from process start to exit, with every answer checked.",
     options: [
       .value("source", "files|log", "replay: keyed NDJSON files (default), or the embedded log made from them"),
-      .value("events", "N", "lines (default 1000000; dedup: 50000000 distinct ids; live: rate times duration)"),
-      .value("users", "N", "people (default 100000; live: 1000000)"),
+      .value("events", "N", "lines (default 1000000; kafka: 500000; dedup: 50000000 ids; live: rate times duration)"),
+      .value("users", "N", "people (default 100000; live and kafka --live: 1000000)"),
       .value("days", "N", "what the events span (default 1)"),
       .value("bytes", "N", "mean size of a line (default 1000; dedup: always about 120)"),
       .flag("uniform", "every event is of another user, all equally often: no locality"),
-      .value("partitions", "N", "partitions (default 4; scaling: 2)"),
+      .value("partitions", "N", "partitions (default 4; scaling: 2; kafka: 64, with --live 16)"),
       .value("seed", "N", "equal seeds and options make equal bytes (default 1)"),
       .value("runs", "N", "runs, of which the median counts (default 5; dedup and live: 1)"),
       .value("threads", "N", "worker threads (default: one per core)"), Place.memoryOption,
@@ -25,7 +25,11 @@ enum Benchmark {
         "compare", "duckdb", "replay: the same work in DuckDB, alternating; also duckdb-tuned, duckdb-memory"),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
       .value("rate", "N", "live: events per second (default 35000)"),
-      .value("duration", "DURATION", "live: how long (default 10m)"),
+      .value("duration", "DURATION", "live: how long (default 10m; kafka --live: 1m)"),
+      .flag("live", "kafka: feed a topic at an even pace and measure how fresh 'serve' is"),
+      .value("brokers", "B", "kafka: brokers to use (default: MILLRACE_TEST_BROKERS, else mock brokers)"),
+      .value("topic", "T", "kafka: a topic of those brokers (default millrace-bench)"),
+      .flag("only-brokers", "kafka: run the mock brokers alone, with the work in them"),
       .value(
         "work", "DIR", "keep the work and its expected answers there, and use them again (default: a temporary one)"),
       .flag("prepare", "only make the work in --work DIR"), .flag("json", "one JSON object on standard output"),
@@ -38,10 +42,11 @@ enum Benchmark {
       "millrace bench scaling",
       "millrace bench dedup --memory 1GiB",
       "millrace bench live --duration 1m --json",
+      "millrace bench kafka --brokers localhost:9092",
     ])
 
   enum What: String, CaseIterable {
-    case replay, scaling, dedup, live
+    case replay, scaling, dedup, live, kafka
   }
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
@@ -53,6 +58,7 @@ enum Benchmark {
     }
     try refuseWhatMeansNothing(arguments, what)
     if arguments.has("prepare") { return try prepare(arguments, what) }
+    if arguments.has("only-brokers") { return try BenchTopic.runBrokers(try work(arguments, what)) }
     let scratch = try BenchScratch(work: arguments.text("work"))
     let interrupts = Interrupts {
       ChildProcess.killAll()
@@ -69,6 +75,8 @@ enum Benchmark {
     case .scaling: report = try ScalingBench(arguments, scratch).run()
     case .dedup: report = try DedupBench(arguments, scratch).run()
     case .live: report = try LiveBench(arguments, scratch).run()
+    case .kafka where arguments.has("live"): report = try KafkaLiveBench(arguments, scratch).run()
+    case .kafka: report = try KafkaBench(arguments, scratch).run()
     }
     if arguments.has("json") { Console.print(report.json) } else { report.show() }
     return 0
@@ -76,14 +84,23 @@ enum Benchmark {
 
   private static func refuseWhatMeansNothing(_ arguments: Arguments, _ what: What) throws(Failure) {
     let only: [(String, [What])] = [
-      ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("days", [.replay, .scaling]),
-      ("bytes", [.replay, .scaling, .live]), ("rate", [.live]), ("duration", [.live]),
-      ("partitions", [.replay, .dedup, .live]), ("events", [.replay, .scaling, .dedup]),
-      ("commit-every", [.replay, .scaling, .dedup]),
+      ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("days", [.replay, .scaling, .kafka]),
+      ("bytes", [.replay, .scaling, .live, .kafka]), ("rate", [.live, .kafka]), ("duration", [.live, .kafka]),
+      ("partitions", [.replay, .dedup, .live, .kafka]), ("events", [.replay, .scaling, .dedup, .kafka]),
+      ("commit-every", [.replay, .scaling, .dedup, .kafka]), ("live", [.kafka]), ("brokers", [.kafka]),
+      ("topic", [.kafka]), ("only-brokers", [.kafka]),
     ]
-    for (option, kinds) in only where arguments.text(option) != nil && !kinds.contains(what) {
+    for (option, kinds) in only
+    where (arguments.text(option) != nil || arguments.has(option)) && !kinds.contains(what) {
       let places = kinds.map { "'bench \($0.rawValue)'" }.joined(separator: ", ")
       throw .invalid("--\(option) means nothing to 'bench \(what.rawValue)'; it is an option of \(places)")
+    }
+    if what == .kafka {
+      let others = arguments.has("live") ? ["events", "days", "commit-every", "runs"] : ["rate", "duration"]
+      for option in others where arguments.text(option) != nil {
+        throw .invalid(
+          "--\(option) means nothing to 'bench kafka' \(arguments.has("live") ? "with" : "without") --live")
+      }
     }
     if let name = arguments.text("compare"), !["duckdb", "duckdb-tuned", "duckdb-memory"].contains(name) {
       throw .invalid("--compare takes duckdb, duckdb-tuned or duckdb-memory, not '\(name)'")
@@ -95,17 +112,20 @@ enum Benchmark {
 
   /// The work that the options ask for.
   static func work(_ arguments: Arguments, _ what: What) throws(Failure) -> BenchWork {
-    let isLive = what == .live
-    let duration = try arguments.duration("duration") ?? 10 * Timestamp.minute
+    let isLive = what == .live || arguments.has("live")
+    let isKafka = what == .kafka
+    let duration = try arguments.duration("duration") ?? (isKafka ? 1 : 10) * Timestamp.minute
     let rate = try arguments.integer("rate", in: 1...1_000_000) ?? 35_000
     let days = Int64(try arguments.integer("days", in: 1...3_650) ?? 1)
     return BenchWork(
-      kind: isLive ? .live : .replay,
+      kind: isLive ? .live : isKafka ? .topic : .replay,
       events: isLive
-        ? max(1, rate * Int(duration) / 1_000) : try arguments.integer("events", in: 1...1_000_000_000) ?? 1_000_000,
+        ? max(1, rate * Int(duration) / 1_000)
+        : try arguments.integer("events", in: 1...1_000_000_000) ?? (isKafka ? 500_000 : 1_000_000),
       users: try arguments.integer("users", in: 1...99_999_999) ?? (isLive ? 1_000_000 : 100_000),
       span: isLive ? duration : days * Timestamp.day,
-      partitions: what == .scaling ? 2 : try arguments.integer("partitions", in: 1...64) ?? 4,
+      partitions: what == .scaling
+        ? 2 : try arguments.integer("partitions", in: 1...(isKafka ? 1_024 : 64)) ?? (isKafka ? isLive ? 16 : 64 : 4),
       seed: UInt64(try arguments.integer("seed", in: 0...Int.max) ?? 1),
       bytes: try arguments.integer("bytes", in: 250...58_000) ?? 1_000, isUniform: arguments.has("uniform"))
   }
