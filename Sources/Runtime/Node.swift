@@ -71,11 +71,12 @@ public final class Node: Sendable {
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
     var live: [LiveTopology] = []
-    for (generation, log) in opened {
+    for ((generation, log), (_, topology)) in zip(opened, topologyFiles) {
       var settings = LiveTopology.Options(
         threads: options.threads, mode: .follow, partitionsInProcess: partitions)
       settings.task = options.task
       settings.report = report
+      settings.task.outputs = try Node.sink(source, topology.outputs, generation, report)
       settings.checkpoints = options.checkpoints.map {
         SharedCheckpoints($0.path, digest: generation.digest, report: report)
       }
@@ -139,6 +140,26 @@ public final class Node: Sendable {
     return (generation, try Node.log(source, generation.topology))
   }
 
+  /// Outputs are what the file says now, of what the generation holds: they change no number, so they may change any time.
+  private static func sink(
+    _ source: Source, _ wanted: Outputs, _ generation: Generation, _ report: @Sendable (String) -> Void
+  ) throws(Failure) -> OutputSink? {
+    guard !wanted.isEmpty else { return nil }
+    let name = generation.topology.name
+    guard case .kafka(let options) = source else {
+      let targets = wanted.targets.map { "\($0) to \(wanted.topics[$0]!)" }.joined(separator: ", ")
+      throw .invalid(
+        "topology '\(name)' writes \(targets), and the configuration has no Kafka: set log.kafka, or remove its sinks")
+    }
+    var outputs = wanted
+    for target in wanted.targets where !Outputs.canWrite(target, of: generation.topology) {
+      outputs.topics[target] = nil
+      report("topology '\(name)': generation \(generation.number) holds no \(target), so its sink gets nothing")
+    }
+    guard !outputs.isEmpty else { return nil }
+    return try OutputSink(options, outputs, of: generation, plan: try Plan(generation.topology))
+  }
+
   /// Instances of one meaning share a group, so the group's name says what they mean.
   private static func log(_ source: Source, _ topology: Topology) throws(Failure) -> any Log {
     switch source {
@@ -175,6 +196,7 @@ public final class Node: Sendable {
     for topology in topologies { (topology.log as? KafkaLog)?.leave() }
     for topology in topologies { topology.stop() }
     for topology in topologies { topology.wait() }
+    for topology in topologies { topology.options.task.outputs?.close() }
   }
 
   /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it

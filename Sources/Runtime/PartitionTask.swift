@@ -19,6 +19,9 @@ public final class PartitionTask {
   private let policy: CommitPolicy
   private let batchBytes: Int
   private let batchRecords: Int
+  /// Nil when nothing is written anywhere.
+  private let emitter: Emitter?
+  private let hasDeadLetters: Bool
 
   private let slice = LogSlice()
   private let batch: EventBatch
@@ -41,6 +44,8 @@ public final class PartitionTask {
     public var checksPlacement = true
     /// By partition, the offset at which it commits and is at its end; empty: none has such.
     public var bounds: [Int64] = []
+    /// Where changes are written.
+    public var outputs: OutputSink?
 
     public init() {}
   }
@@ -60,7 +65,10 @@ public final class PartitionTask {
     policy = options.policy
     batchBytes = options.batchBytes
     batchRecords = options.batchRecords
-    chain = try Chain(plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, stopwatch: stopwatch)
+    let outputs = options.outputs?.outputs ?? Outputs()
+    chain = try Chain(
+      plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, outputs: outputs, stopwatch: stopwatch)
+    hasDeadLetters = outputs.topics[.deadLetters] != nil
     batch = EventBatch(projection: plan.projection)
     if let stored = try PartitionTask.position(in: store) {
       position = stored
@@ -68,6 +76,10 @@ public final class PartitionTask {
       position = try first()
     }
     reader = try log.reader(partition: partition, from: position)
+    let offset = position.offset
+    emitter = try options.outputs.map { (sink) throws(Failure) in
+      try Emitter(sink, partition: partition, store: store, offset: offset)
+    }
     if !options.bounds.isEmpty { bound = options.bounds[partition] }
   }
 
@@ -96,6 +108,8 @@ public final class PartitionTask {
 
   /// One batch, from the log to the views.
   public func step() throws(Failure) -> Progress {
+    try emitter?.advance()
+    if mustWaitForOutputs { return .heldUp }
     stopwatch.begin()
     try readSlice()
     stopwatch.lap(.read)
@@ -105,7 +119,7 @@ public final class PartitionTask {
     stopwatch.lap(.parse)
     try chain.prefetch(batch)
     chain.apply(batch, stamps: slice.stamps)
-    RejectedRecords.put(slice, batch, into: transaction, &scratch)
+    RejectedRecords.put(slice, batch, lists: hasDeadLetters && chain.listsChanges, into: transaction, &scratch)
     position = slice.end
     try commitIfDue(slice.byteCount)
     return .applied
@@ -121,8 +135,24 @@ public final class PartitionTask {
     }
   }
 
-  /// Makes everything applied so far part of the state.
+  /// Makes everything applied so far part of the state, and waits a while for Kafka to take its outputs. Nothing is committed
+  /// while it does not take those of the commit before: what was applied since is read again then.
   public func commit() throws(Failure) {
+    if let emitter, try !emitter.finish() { return }
+    try commitNow()
+    _ = try emitter?.finish()
+  }
+
+  /// The commit before has outputs that Kafka has not taken, and a next one cannot be put off any longer.
+  private var mustWaitForOutputs: Bool {
+    guard let emitter, emitter.isBusy, uncommittedSince != nil else { return false }
+    return bytesSinceCommit >= policy.everyBytes || chain.wantsCommit
+      || transaction.byteCount > PartitionTask.transactionBytes
+  }
+
+  private static let transactionBytes = 16 << 20
+
+  private func commitNow() throws(Failure) {
     guard uncommittedSince != nil else { return }
     stopwatch.begin()
     try chain.commit(into: transaction)
@@ -136,7 +166,10 @@ public final class PartitionTask {
     bytesSinceCommit = 0
     uncommittedSince = nil
     stopwatch.lap(.commit)
+    if chain.listsChanges { emitter?.begin(offset: position.offset) }
   }
+
+  public var outputStatus: OutputStatus? { emitter?.status }
 
   public var hasUncommitted: Bool { uncommittedSince != nil }
   public var ledger: Ledger { chain.ledger }
@@ -156,9 +189,11 @@ public final class PartitionTask {
     bytesSinceCommit += bytes
     let now = monotonicMilliseconds()
     if uncommittedSince == nil { uncommittedSince = now }
+    if let emitter, emitter.isBusy { return }
     if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit
+      || (hasDeadLetters && transaction.byteCount > PartitionTask.transactionBytes)
     {
-      try commit()
+      try commitNow()
     }
   }
 
@@ -168,7 +203,11 @@ public final class PartitionTask {
       try commit()
       return .atEnd
     }
-    if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds { try commit() }
+    if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds,
+      emitter?.isBusy != true
+    {
+      try commitNow()
+    }
     return reader.isHeldUp ? .heldUp : .atEnd
   }
 

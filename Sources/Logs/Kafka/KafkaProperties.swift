@@ -46,6 +46,9 @@ enum KafkaProperties {
     ("enable.idempotence", "true"), ("acks", "all"), ("statistics.interval.ms", "1000"), ("log.queue", "true"),
   ]
 
+  /// Java's partitioner, so that a key has one partition whoever wrote it.
+  static let fixedSink: [(String, String)] = fixedProducer + [("partitioner", "murmur2_random")]
+
   /// Whether a property's value must not be shown, wherever it came from.
   static func isSecret(_ name: String) -> Bool {
     ["password", "secret", ".pem", "oauthbearer.config", "sasl.jaas"].contains { name.contains($0) }
