@@ -35,6 +35,8 @@ public final class PartitionTask {
   private var bytesSinceCommit = 0
   private var uncommittedSince: Int64?
   private var rejectedExpiredAt: Int64?
+  /// The bound that holds once outputs have caught up.
+  private var boundAfter: Int64?
 
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
@@ -108,8 +110,11 @@ public final class PartitionTask {
 
   /// One batch, from the log to the views.
   public func step() throws(Failure) -> Progress {
-    try emitter?.advance()
-    if mustWaitForOutputs { return .heldUp }
+    if let emitter {
+      try emitter.advance()
+      if emitter.isOpening || mustWaitForOutputs { return .heldUp }
+      try catchUp(emitter)
+    }
     stopwatch.begin()
     try readSlice()
     stopwatch.lap(.read)
@@ -141,6 +146,23 @@ public final class PartitionTask {
     if let emitter, try !emitter.finish() { return }
     try commitNow()
     _ = try emitter?.finish()
+  }
+
+  /// Where others have written outputs further than this state has come, it first commits exactly there and writes nothing.
+  private func catchUp(_ emitter: Emitter) throws(Failure) {
+    guard let offset = emitter.catchUpOffset else { return }
+    if position.offset < offset {
+      chain.listsChanges = false
+      // A bound of somebody else's may be nearer.
+      if boundAfter == nil { boundAfter = bound }
+      reader.bound = min(offset, boundAfter!)
+      return
+    }
+    try commitNow()
+    chain.listsChanges = true
+    if let boundAfter { bound = boundAfter }
+    boundAfter = nil
+    try emitter.caughtUp(offset: position.offset)
   }
 
   /// The commit before has outputs that Kafka has not taken, and a next one cannot be put off any longer.

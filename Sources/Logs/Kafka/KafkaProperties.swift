@@ -13,6 +13,8 @@ enum KafkaProperties {
     "enable.partition.eof": "it is always on",
     "partition.assignment.strategy": "it is always cooperative-sticky",
     "enable.idempotence": "it is always on", "acks": "it is always all", "request.required.acks": "it is always all",
+    "transactional.id": "it is made from 'group', the topology and the partition",
+    "partitioner": "it is always Java's",
     "statistics.interval.ms": "it is always 1000", "log.queue": "it is always on",
   ]
 

@@ -18,11 +18,12 @@ public final class KafkaSink: @unchecked Sendable {
   /// Connects, and asks for the topics.
   ///
   /// - `topics`: each with what it is for, for messages.
+  /// - `transactionalID`: everything is written in transactions then, and whether the topics are there is not asked.
   /// - `queueBytes`: of records that wait for their acknowledgement.
   /// - Errors: `.invalid` for an unknown topic or an unusable configuration, `.unavailable` when no broker answers.
   public init(
-    _ options: KafkaOptions, topics: [(name: String, use: String)], queueBytes: Int = 32 << 20,
-    milliseconds: Int = 10_000
+    _ options: KafkaOptions, topics: [(name: String, use: String)], transactionalID: String? = nil,
+    queueBytes: Int = 32 << 20, milliseconds: Int = 10_000
   ) throws(Failure) {
     room = KafkaQueueRoom(bytes: queueBytes)
     let events = KafkaEvents(topic: topics.map(\.name).joined(separator: ", "))
@@ -32,7 +33,7 @@ public final class KafkaSink: @unchecked Sendable {
       defaults: KafkaProperties.producer + [
         ("queue.buffering.max.kbytes", String(max(65_536, queueBytes >> 9))),
         ("queue.buffering.max.messages", "10000000"),
-      ], fixed: KafkaProperties.fixedSink)
+      ], fixed: KafkaProperties.fixedSink + (transactionalID.map { [("transactional.id", $0)] } ?? []))
     events.attach(to: conf)
     rd_kafka_conf_set_dr_msg_cb(conf) { _, message, _ in
       guard let message, let ticket = message.pointee._private else { return }
@@ -45,9 +46,11 @@ public final class KafkaSink: @unchecked Sendable {
     var opened: [(String, OpaquePointer)] = []
     do throws(Failure) {
       for (name, use) in topics {
-        _ = try KafkaMetadata.partitionCount(
-          handle.pointer, topic: name, for: .output(use), brokers: options.brokers, milliseconds: milliseconds,
-          lastError: { events.health.lastError })
+        if transactionalID == nil {
+          _ = try KafkaMetadata.partitionCount(
+            handle.pointer, topic: name, for: .output(use), brokers: options.brokers, milliseconds: milliseconds,
+            lastError: { events.health.lastError })
+        }
         guard let topic = rd_kafka_topic_new(handle.pointer, name, nil) else {
           throw .invalid("topic \(name): \(KafkaText.of(rd_kafka_last_error()))")
         }
@@ -131,7 +134,11 @@ public final class KafkaSink: @unchecked Sendable {
     return true
   }
 
-  public var health: KafkaHealth { events.health }
+  /// - Errors: `.unavailable` once it is closed.
+  func use<T>(_ body: (OpaquePointer) -> T) throws(Failure) -> T {
+    if let result = try handle.use(body) { return result }
+    throw .unavailable("the connection to Kafka was closed")
+  }
 
   /// Waits for what is on its way, at most so long; the rest is reported as failed.
   public func close(milliseconds: Int = 5_000) {

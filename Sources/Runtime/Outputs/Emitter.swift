@@ -1,5 +1,6 @@
 import Basics
 import Dataflow
+import Events
 import Foundation
 import Logs
 import Stores
@@ -12,11 +13,17 @@ import Stores
 /// one. Owned by whoever has the partition's task; nothing here blocks, except `finish`.
 final class Emitter {
   private enum Phase {
+    /// Asks what was written last, by whomever.
+    case opening
+    /// The state stands before that: nothing is written until it is there.
+    case catchingUp
     case idle
     /// Reads and hands over.
     case sending
     /// All was handed over, not all is acknowledged.
     case awaiting
+    /// The transaction with the outputs and the offset is being ended.
+    case ending
     /// Kafka did not take something; from then on, by the monotonic clock, all is written again.
     case resting(until: Int64)
   }
@@ -24,7 +31,10 @@ final class Emitter {
   private let sink: OutputSink
   private let partition: Int
   private let store: Store
+  private let transactions: KafkaTransactions?
   private var phase = Phase.idle
+  /// The offset at which others have written everything, when this state stands before it.
+  private(set) var catchUpOffset: Int64?
   private(set) var status = OutputStatus()
 
   /// Targets of which everything is to be written, since their topics have nothing yet.
@@ -39,6 +49,7 @@ final class Emitter {
   private var delivery = KafkaDelivery()
   private var bytes: Int64 = 0
   private var count: Int64 = 0
+  private var acknowledged: (offset: Int64, lines: Set<String>)?
   /// The offset at which the values stand.
   private var offset: Int64
 
@@ -54,7 +65,23 @@ final class Emitter {
     self.partition = partition
     self.store = store
     self.offset = offset
-    let known = try Emitter.written(store)
+    transactions = try sink.transactions(of: partition)
+    whole = []
+    acknowledged = try Emitter.acknowledged(store)
+    if transactions != nil {
+      phase = .opening
+      status.waitingSince = wallMilliseconds()
+    } else {
+      try resume(acknowledged?.lines ?? [])
+    }
+  }
+
+  deinit { transactions?.close() }
+
+  /// - `known`: targets whose topics have everything but what is in the outbox.
+  private func resume(_ known: Set<String>) throws(Failure) {
+    phase = .idle
+    status.waitingSince = nil
     whole = Set(sink.outputs.targets.filter { !known.contains(Emitter.line($0, sink.outputs)) })
     var isEmpty = true
     let all = KeyLayout.all("x")
@@ -62,13 +89,52 @@ final class Emitter {
       isEmpty = false
       return false
     }
-    if !isEmpty || known != Set(sink.outputs.targets.map { Emitter.line($0, sink.outputs) }) { begin(offset: offset) }
+    if !isEmpty || known != Set(lines) { begin(offset: offset) }
+  }
+
+  private var lines: [String] { sink.outputs.targets.map { Emitter.line($0, sink.outputs) } }
+
+  /// Compares what was written last with where the state stands.
+  private func open() throws(Failure) {
+    guard let written = transactions!.committed else { return try resume([]) }
+    let known = Set(written.metadata.split(separator: "\n").map(String.init))
+    if written.offset > offset {
+      catchUpOffset = written.offset
+      phase = .catchingUp
+    } else if written.offset == offset {
+      try empty()
+      try resume(known)
+    } else {
+      // Only the outbox knows what changed since then, and it begins where this state was last acknowledged.
+      if let own = acknowledged?.offset, written.offset > own {
+        throw .corrupt(
+          "partition \(partition): another instance has written its outputs up to offset \(written.offset), and this state "
+            + "stands at \(offset) with changes since \(own): remove \(store.path) and start again, and it is built anew from "
+            + "the log or a checkpoint")
+      }
+      try resume(known)
+    }
+  }
+
+  /// Called after the commit at `catchUpOffset`.
+  func caughtUp(offset: Int64) throws(Failure) {
+    self.offset = offset
+    catchUpOffset = nil
+    try empty()
+    try resume(Set(transactions!.committed!.metadata.split(separator: "\n").map(String.init)))
+  }
+
+  var isOpening: Bool {
+    if case .opening = phase { return true }
+    return false
   }
 
   /// Whether the outputs of the last commit are not all acknowledged yet.
   var isBusy: Bool {
-    if case .idle = phase { return false }
-    return true
+    switch phase {
+    case .idle, .catchingUp: false
+    default: true
+    }
   }
 
   /// Called right after a commit, when not busy.
@@ -83,9 +149,19 @@ final class Emitter {
   /// - Errors: `.corrupt` as reading the store; `.invalid` when Kafka never takes a record; `.unavailable` when its client gave
   ///   up.
   func advance() throws(Failure) {
-    if case .resting(let until) = phase, monotonicMilliseconds() >= until { restart() }
-    if case .sending = phase { try send() }
-    if case .awaiting = phase { try settle() }
+    switch phase {
+    case .idle, .catchingUp: break
+    case .opening:
+      switch transactions!.progress {
+      case .done: try open()
+      case .failed(let failure): throw failure
+      default: break
+      }
+    case .resting(let until): if monotonicMilliseconds() >= until { restart() }
+    case .sending: try send()
+    case .awaiting: try settle()
+    case .ending: try end()
+    }
     status.pending = delivery.waiting
   }
 
@@ -123,6 +199,7 @@ final class Emitter {
         plan: sink.plan, outputs: sink.outputs, digest: sink.digest, partition: partition, snapshot: snapshot,
         whole: whole)
       deadLetter = KeyLayout.Outbox.deadLetters.range.start
+      try transactions?.begin()
     }
     let until = monotonicMilliseconds() + Emitter.turnMilliseconds
     while monotonicMilliseconds() < until, delivery.failure == nil {
@@ -133,7 +210,8 @@ final class Emitter {
         return
       }
       while nextRecord < records.count {
-        guard try sink.put(records[nextRecord], headers: headers[nextRecord], for: delivery) else { return }
+        guard try sink.put(records[nextRecord], headers: headers[nextRecord], for: delivery, in: transactions)
+        else { return }
         count += 1
         bytes += Int64(records[nextRecord].key.count + (records[nextRecord].value?.count ?? 0))
         nextRecord += 1
@@ -174,28 +252,41 @@ final class Emitter {
 
   private func settle() throws(Failure) {
     if let failure = delivery.failure {
-      status.lastError = failure.message
-      // Nothing of this attempt may arrive behind the next one's.
-      guard delivery.waiting == 0 else { return }
-      status.errors += 1
-      if failure.kind == .invalid { throw failure }
-      phase = .resting(until: monotonicMilliseconds() + Emitter.restMilliseconds)
+      if let transactions {
+        transactions.abort(because: failure)
+        phase = .ending
+      } else if delivery.waiting == 0 {
+        // Nothing of this attempt may arrive behind the next one's.
+        try rest(failure)
+      }
     } else if delivery.waiting == 0 {
-      try complete()
+      if let transactions {
+        transactions.commit(offset: offset, metadata: lines.joined(separator: "\n"))
+        phase = .ending
+      } else {
+        try complete()
+      }
     }
   }
 
-  private func complete() throws(Failure) {
-    let transaction = Transaction()
-    let all = KeyLayout.all("x")
-    // One by one: a range deletion per commit would cost every reader of the store.
-    try store.snapshot().scan(from: all.start, to: all.end) { key, _ in
-      transaction.delete(key)
-      return true
+  private func end() throws(Failure) {
+    switch transactions!.progress {
+    case .working: break
+    case .done: try complete()
+    case .aborted(let failure): try rest(failure)
+    case .failed(let failure): throw failure
     }
-    let lines = sink.outputs.targets.map { Emitter.line($0, sink.outputs) }.joined(separator: "\n")
-    Array(lines.utf8).span.withUnsafeBytes { transaction.put(KeyLayout.outputs, $0) }
-    try store.commit(transaction)
+  }
+
+  private func rest(_ failure: Failure) throws(Failure) {
+    status.errors += 1
+    status.lastError = failure.message
+    if failure.kind == .invalid { throw failure }
+    phase = .resting(until: monotonicMilliseconds() + Emitter.restMilliseconds)
+  }
+
+  private func complete() throws(Failure) {
+    try empty()
     whole = []
     phase = .idle
     sink.isAway = false
@@ -205,12 +296,32 @@ final class Emitter {
     status.lastError = nil
   }
 
-  private static func line(_ target: Outputs.Target, _ outputs: Outputs) -> String {
-    "\(outputs.topics[target]!) \(target)"
+  private func empty() throws(Failure) {
+    let transaction = Transaction()
+    let all = KeyLayout.all("x")
+    // One by one: a range deletion per commit would cost every reader of the store.
+    try store.snapshot().scan(from: all.start, to: all.end) { key, _ in
+      transaction.delete(key)
+      return true
+    }
+    let text = ([String(offset)] + lines).joined(separator: "\n")
+    Array(text.utf8).span.withUnsafeBytes { transaction.put(KeyLayout.outputs, $0) }
+    try store.commit(transaction)
+    acknowledged = (offset, Set(lines))
   }
 
-  private static func written(_ store: Store) throws(Failure) -> Set<String> {
-    guard let stored = try store.get(KeyLayout.outputs) else { return [] }
-    return Set(String(decoding: stored, as: UTF8.self).split(separator: "\n").map(String.init))
+  /// A name for what is written where, short enough for a group's metadata.
+  private static func line(_ target: Outputs.Target, _ outputs: Outputs) -> String {
+    String(Events.digest("\(outputs.topics[target]!) \(target)").hexadecimal.prefix(16))
+  }
+
+  /// Where and for which targets the outbox was last empty; nil before that.
+  private static func acknowledged(_ store: Store) throws(Failure) -> (offset: Int64, lines: Set<String>)? {
+    guard let stored = try store.get(KeyLayout.outputs) else { return nil }
+    let lines = String(decoding: stored, as: UTF8.self).split(separator: "\n").map(String.init)
+    guard let first = lines.first, let offset = Int64(first) else {
+      throw .corrupt("outputs of \(store.path): '\(lines.first ?? "")' is no offset")
+    }
+    return (offset, Set(lines.dropFirst()))
   }
 }

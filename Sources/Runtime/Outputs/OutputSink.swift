@@ -10,7 +10,12 @@ public final class OutputSink: Sendable {
   let digest: String
   let plan: Plan
   let sourceTopic: String
-  private let kafka: KafkaSink
+  private let options: KafkaOptions
+  /// Of all partitions; nil with transactions, which have one each.
+  private let shared: KafkaSink?
+  private let topics: [(name: String, use: String)]
+  /// What group and transactional ids begin with.
+  private let name: String
   private let indices: [Outputs.Target: Int]
   private let hasTimedOut = Mutex(false)
 
@@ -21,13 +26,28 @@ public final class OutputSink: Sendable {
     digest = generation.digest
     sourceTopic = generation.topology.source.topic
     indices = Dictionary(uniqueKeysWithValues: outputs.targets.enumerated().map { ($1, $0) })
-    kafka = try KafkaSink(options, topics: outputs.targets.map { (outputs.topics[$0]!, $0.description) })
+    self.options = options
+    name = "\(options.group).\(generation.topology.name).\(generation.digest)"
+    topics = outputs.targets.map { (outputs.topics[$0]!, $0.description) }
+    // Also with transactions: it asks for the topics.
+    let checked = try KafkaSink(options, topics: topics)
+    shared = outputs.guarantee == .exactlyOnce ? nil : checked
   }
 
+  /// Nil where the guarantee needs none.
+  func transactions(of partition: Int) throws(Failure) -> KafkaTransactions? {
+    guard outputs.guarantee == .exactlyOnce else { return nil }
+    return try KafkaTransactions(
+      options, topics: topics, id: "\(name).\(partition)", group: "\(name).sink", source: (sourceTopic, partition))
+  }
+
+  /// - `transactions`: the partition's own.
   func put(
-    _ record: OutputRecord, headers: [(name: String, value: String)], for delivery: KafkaDelivery
+    _ record: OutputRecord, headers: [(name: String, value: String)], for delivery: KafkaDelivery,
+    in transactions: KafkaTransactions?
   ) throws(Failure) -> Bool {
-    try kafka.put(indices[record.target]!, key: record.key, value: record.value, headers: headers, for: delivery)
+    try (transactions?.sink ?? shared!).put(
+      indices[record.target]!, key: record.key, value: record.value, headers: headers, for: delivery)
   }
 
   /// Whether somebody waited in vain for Kafka to take everything: others need not wait as long then.
@@ -36,7 +56,7 @@ public final class OutputSink: Sendable {
     set { hasTimedOut.withLock { $0 = newValue } }
   }
 
-  func close() { kafka.close() }
+  func close() { shared?.close() }
 }
 
 /// What the outside may know of a partition's outputs.
