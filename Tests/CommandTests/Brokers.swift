@@ -24,6 +24,8 @@ final class Brokers {
 
   func create(_ topic: String, partitions: Int32 = 3) { rd_kafka_mock_topic_create(mock, topic, partitions, 1) }
 
+  func setRoundTrip(milliseconds: Int32) { rd_kafka_mock_broker_set_rtt(mock, -1, milliseconds) }
+
   /// Appends lines to a new topic, keyed by their users.
   ///
   /// - `partition`: where each goes; nil is where murmur2 puts its user.

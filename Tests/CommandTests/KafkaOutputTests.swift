@@ -70,11 +70,15 @@ import Testing
     Served([topology, "--config", configuration, "--data", scratch.path(data)])
   }
 
+  private func partitions(_ server: Served) -> [[String: Any]] {
+    let topologies = server.get("/topologies").json["topologies"] as? [[String: Any]] ?? []
+    return topologies.first?["partitions"] as? [[String: Any]] ?? []
+  }
+
   /// Returns when everything is read, committed, and taken by the topics.
   private func settle(_ server: Served) {
     eventually("all is read and written: \(server.errors)", seconds: 60) {
-      let topologies = server.get("/topologies").json["topologies"] as? [[String: Any]] ?? []
-      let all = topologies.first?["partitions"] as? [[String: Any]] ?? []
+      let all = partitions(server)
       return all.count == Int(KafkaOutputTests.partitions)
         && all.allSatisfy { partition in
           guard partition["state"] as? String == "running", partition["lag"] as? Int == 0 else { return false }
@@ -187,10 +191,16 @@ import Testing
     }
     let topology = topology(guarantee: guarantee)
     var server = start(topology)
-    for piece in 0..<5 {
-      brokers.append("events", lines[lines.count * piece / 5..<lines.count * (piece + 1) / 5])
-      usleep(UInt32(random.below(2_000_000)))
+    for piece in 0..<4 {
+      eventually("it has partitions", seconds: 40) {
+        partitions(server).filter { $0["state"] as? String == "running" }.count == Int(KafkaOutputTests.partitions)
+      }
+      brokers.append("events", lines[lines.count * piece / 4..<lines.count * (piece + 1) / 4])
+      // A commit comes about a second after the first record, and its outputs are acknowledged a while later.
+      brokers.setRoundTrip(milliseconds: 200)
+      usleep(UInt32(700_000 + random.below(1_000_000)))
       #expect(server.end(SIGKILL) == -SIGKILL)
+      brokers.setRoundTrip(milliseconds: 0)
       server = start(topology)
     }
     settle(server)
