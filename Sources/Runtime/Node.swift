@@ -141,6 +141,9 @@ public final class Node: Sendable {
   }
 
   /// Outputs are what the file says now, of what the generation holds: they change no number, so they may change any time.
+  ///
+  /// Only the generation that is served has them. One that is served from now on has none of its keys in the topics, so it
+  /// first writes everything as it stands.
   private static func sink(
     _ source: Source, _ wanted: Outputs, _ generation: Generation, _ report: @Sendable (String) -> Void
   ) throws(Failure) -> OutputSink? {
@@ -150,6 +153,13 @@ public final class Node: Sendable {
       let targets = wanted.targets.map { "\($0) to \(wanted.topics[$0]!)" }.joined(separator: ", ")
       throw .invalid(
         "topology '\(name)' writes \(targets), and the configuration has no Kafka: set log.kafka, or remove its sinks")
+    }
+    // The file's own source is looked at when it is read; what is read is the frozen one's.
+    let topic = generation.topology.source.topic
+    if let target = wanted.targets.first(where: { wanted.topics[$0] == topic }) {
+      throw .invalid(
+        "topology '\(name)' writes \(target) to '\(topic)', from which generation \(generation.number) reads: name another topic"
+      )
     }
     var outputs = wanted
     for target in wanted.targets where !Outputs.canWrite(target, of: generation.topology) {

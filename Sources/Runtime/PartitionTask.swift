@@ -221,6 +221,12 @@ public final class PartitionTask {
 
   /// Nothing to read: a commit may be due all the same.
   private func rest() throws(Failure) -> Progress {
+    if let written = emitter?.catchUpOffset, position.offset < written, !reader.isHeldUp {
+      throw .corrupt(
+        "partition \(partition): outputs were written up to offset \(written), and the log ends at \(position.offset): it is "
+          + "another log, or lost its tail; restore it, or set the offset of the partition in the group that ends in '.sink' back "
+          + "(kafka-consumer-groups --reset-offsets) and start again")
+    }
     if position.offset >= bound {
       try commit()
       return .atEnd

@@ -54,6 +54,22 @@ final class Brokers {
     rd_kafka_topic_destroy(handle)
   }
 
+  /// Offsets of a group, by partition, as a consumer that is no member would commit them.
+  func commit(group: String, _ topic: String, _ offsets: [Int]) {
+    let conf = rd_kafka_conf_new()
+    for (name, value) in [("bootstrap.servers", brokers), ("group.id", group)] {
+      rd_kafka_conf_set(conf, name, value, nil, 0)
+    }
+    let handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, nil, 0)
+    let list = rd_kafka_topic_partition_list_new(Int32(offsets.count))!
+    for (partition, offset) in offsets.enumerated() {
+      rd_kafka_topic_partition_list_add(list, topic, Int32(partition)).pointee.offset = Int64(offset)
+    }
+    precondition(rd_kafka_commit(handle, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_topic_partition_list_destroy(list)
+    rd_kafka_destroy(handle)
+  }
+
   /// One record of an output's topic.
   struct Written {
     var key: String

@@ -67,15 +67,17 @@ struct TopologyReader {
     return entries.compactMap { entry in
       Names.check(entry.key, as: "view", at: entry.place, problems)
       let section = Section(entry.value, path: ["views", entry.key], problems: problems)
-      outputs.read(section, "sink", of: .view(entry.key))
-      return view(section, named: entry, of: topology)
+      return view(section, named: entry, of: topology, outputs)
     }
   }
 
-  private func view(_ section: Section, named entry: YAML.Node.Entry, of topology: Topology) -> ViewDefinition? {
+  private func view(
+    _ section: Section, named entry: YAML.Node.Entry, of topology: Topology, _ outputs: OutputsReader
+  ) -> ViewDefinition? {
     defer { section.finish() }
     let rollup = section.node("rollup")
     let funnel = section.node("funnel")
+    outputs.read(section, "sink", of: .view(entry.key))
     if section.has("rollup"), section.has("funnel") {
       problems.add(entry.place, "view '\(entry.key)' is a rollup or a funnel, not both")
       return nil

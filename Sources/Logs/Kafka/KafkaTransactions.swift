@@ -24,6 +24,11 @@ public final class KafkaTransactions: @unchecked Sendable {
   public struct Committed: Sendable, Equatable {
     public var offset: Int64
     public var metadata: String
+
+    public init(offset: Int64, metadata: String) {
+      self.offset = offset
+      self.metadata = metadata
+    }
   }
 
   public let sink: KafkaSink
