@@ -35,6 +35,7 @@ public final class PartitionTask {
   private var bytesSinceCommit = 0
   private var uncommittedSince: Int64?
   private var rejectedExpiredAt: Int64?
+  private var hasForgottenOutputs = false
   /// The bound that holds once outputs have caught up.
   private var boundAfter: Int64?
 
@@ -182,6 +183,10 @@ public final class PartitionTask {
     position.encode(into: &encoded)
     transaction.put(KeyLayout.position, encoded.bytes)
     try expireRejected()
+    if !chain.listsChanges, !hasForgottenOutputs {
+      try Emitter.forget(store, into: transaction)
+      hasForgottenOutputs = true
+    }
     try checkDisk()
     try store.commit(transaction)
     chain.committed()

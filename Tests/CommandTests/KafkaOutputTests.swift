@@ -256,6 +256,24 @@ import Testing
     compare(rejected: 0)
   }
 
+  /// What changed while there was no sink is written when there is one again.
+  @Test func aSinkThatWasAwayIsGivenEverything() throws {
+    create()
+    let lines = try made(3_000)
+    for (piece, sinks) in [true, false, true].enumerated() {
+      if piece < 2 { brokers.append("events", lines[lines.count * piece / 2..<lines.count * (piece + 1) / 2]) }
+      let server = start(topology(sinks: sinks))
+      settle(server, lines.count * min(piece + 1, 2) / 2)
+      #expect(server.end(SIGTERM) == 0, "\(server.errors)")
+    }
+    for grain in ["hour", "day"] {
+      let traffic = ["events", "users", "amount"]
+      expectEqual(
+        rows("out.traffic", grain, "event_type", traffic), exported("traffic", grain, "event_type", traffic, "a"),
+        "traffic by \(grain)")
+    }
+  }
+
   /// An instance without any state takes over: it writes nothing until it is where the other was. The mock forgets offsets of
   /// transactions, so the test commits what the first instance did.
   @Test func anotherInstanceGoesOnWhereTheOffsetIs() throws {

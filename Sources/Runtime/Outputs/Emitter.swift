@@ -96,7 +96,7 @@ final class Emitter {
 
   /// Compares what was written last with where the state stands.
   private func open() throws(Failure) {
-    guard let written = transactions!.committed else { return try resume([]) }
+    guard let written = transactions!.committed else { return try resume(acknowledged?.lines ?? []) }
     let known = Set(written.metadata.split(separator: "\n").map(String.init))
     if written.offset > offset {
       catchUpOffset = written.offset
@@ -104,16 +104,27 @@ final class Emitter {
     } else if written.offset == offset {
       try empty()
       try resume(known)
-    } else {
+    } else if let own = acknowledged?.offset {
       // Only the outbox knows what changed since then, and it begins where this state was last acknowledged.
-      if let own = acknowledged?.offset, written.offset > own {
+      if written.offset > own {
         throw .corrupt(
           "partition \(partition): another instance has written its outputs up to offset \(written.offset), and this state "
             + "stands at \(offset) with changes since \(own): remove \(store.path) and start again, and it is built anew from "
             + "the log or a checkpoint")
       }
       try resume(known)
+    } else {
+      try resume([])
     }
+  }
+
+  /// A commit that lists no changes leaves topics behind, so that they are to be given everything once they are wanted again.
+  static func forget(_ store: Store, into transaction: Transaction) throws(Failure) {
+    guard try store.get(KeyLayout.outputs) != nil else { return }
+    let key = KeyLayout.outputs
+    key.span.withUnsafeBytes { transaction.delete($0) }
+    let all = KeyLayout.all("x")
+    all.start.span.withUnsafeBytes { transaction.deleteRange($0, all.end) }
   }
 
   /// Called after the commit at `catchUpOffset`.
