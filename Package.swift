@@ -58,7 +58,7 @@ let package = Package(
     .testTarget(name: "DataflowTests", dependencies: ["Seeded", "Oracle", "Dataflow", "Events", "Stores", "Basics"]),
     .testTarget(
       name: "RuntimeTests",
-      dependencies: ["Seeded", "Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics"]),
+      dependencies: ["Seeded", "Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics", "CRdKafka"]),
     .testTarget(name: "ServiceTests", dependencies: ["Service", "Runtime", "Dataflow", "Logs", "Basics"]),
     .testTarget(
       name: "DoctorTests", dependencies: ["Doctor", "Logs", "Settings", "Basics"], exclude: ["Scripts"]),

@@ -13,6 +13,9 @@ public final class Chain {
   private let horizon: Int64
   private let budget: Int
   private let stopwatch: Stopwatch
+  private let outputs: Outputs
+  /// Whether commits put what they change into the outbox, for `outputs`.
+  public var listsChanges: Bool
 
   private var meta = ChainMeta()
   public private(set) var ledger: Ledger
@@ -33,8 +36,13 @@ public final class Chain {
 
   /// - `bytes`: what ids, users, texts and open cells may take in memory.
   /// - `hasStamps`: false for files, in which nothing is late, in the future, forgotten or expired.
-  public init(plan: Plan, store: Store, hasStamps: Bool, bytes: Int, stopwatch: Stopwatch = Stopwatch()) throws(Failure)
-  {
+  /// - `outputs`: whose changes commits put into the outbox.
+  public init(
+    plan: Plan, store: Store, hasStamps: Bool, bytes: Int, outputs: Outputs = Outputs(),
+    stopwatch: Stopwatch = Stopwatch()
+  ) throws(Failure) {
+    self.outputs = outputs
+    listsChanges = !outputs.isEmpty
     self.plan = plan
     self.stopwatch = stopwatch
     self.store = store
@@ -49,7 +57,7 @@ public final class Chain {
     identifiers = try Deduplicator(
       store: store, keptHours: Identifier.keptHours(horizonMilliseconds: horizon), expires: hasStamps, bytes: bytes / 2,
       meta: meta.identifiers)
-    memory = CodedMemory(plan: plan, clock: clock)
+    memory = CodedMemory(plan: plan, clock: clock, outputs: outputs)
     memory.users.isComplete = meta.nextUser == 0
   }
 
@@ -104,7 +112,7 @@ public final class Chain {
   public func commit(into transaction: Transaction) throws(Failure) {
     let newest = newestStamp
     // Before anything is forgotten: what changed is published once, then it may go.
-    memory.publishSessions()
+    memory.publishSessions(lists: listsChanges, into: transaction)
     forget()
     memory.sortDirty()
     for index in memory.dirty.indices {
@@ -119,7 +127,7 @@ public final class Chain {
     }
     memory.dirty.removeAll(keepingCapacity: true)
     try putNewUsers(into: transaction)
-    memory.flush(newest: newest, into: transaction)
+    memory.flush(newest: newest, lists: listsChanges, into: transaction)
     try identifiers.commit(into: transaction, hour: hour, key: &key, value: &value)
     meta.identifiers = identifiers.meta
     value.clear()
@@ -133,14 +141,14 @@ public final class Chain {
   /// Called after the transaction was written: nothing in memory is ahead of the store, so anything may be dropped.
   public func committed() {
     if memory.dictionary.byteCount > budget / 8 {
-      memory = CodedMemory(plan: plan, clock: clock)
+      memory = CodedMemory(plan: plan, clock: clock, outputs: outputs)
     } else if memory.users.byteCount > budget / 4 {
       memory.releaseUsers(to: budget / 8)
     }
   }
 
   /// Drops what memory holds beyond the store, as if the process had just started. Only right after a commit.
-  public func releaseAll() { memory = CodedMemory(plan: plan, clock: clock) }
+  public func releaseAll() { memory = CodedMemory(plan: plan, clock: clock, outputs: outputs) }
 
   private var hour: UInt32 {
     meta.newestStamp <= 0 ? 0 : UInt32(truncatingIfNeeded: meta.newestStamp / Timestamp.hour)

@@ -16,22 +16,31 @@ final class CodedMemory {
 
   private var lookups = LookupBuffer()
 
-  init(plan: Plan, clock: BucketClock) {
+  init(plan: Plan, clock: BucketClock, outputs: Outputs) {
     let layout = SessionLayout(texts: plan.sessions.texts.count, numbers: plan.sessions.numbers.count)
     users = UserTable(layout: layout, laneCount: plan.laneCount)
-    for view in plan.views {
+    for (view, definition) in zip(plan.views, plan.topology.views) {
+      let isOutput = outputs.topics[.view(definition.name)] != nil
       switch view {
       case .rollup(let rollup, let table):
-        rollups.append(RollupView(rollup, table: table, clock: clock, dictionary: dictionary, sorter: sorter))
+        rollups.append(
+          RollupView(
+            rollup, table: table, isOutput: isOutput, clock: clock, dictionary: dictionary, sorter: sorter))
       case .funnel(let funnel, let table):
         funnels.append(
-          FunnelView(funnel, table: table, clock: clock, users: users, dictionary: dictionary, sorter: sorter))
+          FunnelView(
+            funnel, table: table, isOutput: isOutput, clock: clock, users: users, dictionary: dictionary, sorter: sorter
+          ))
       }
     }
     // Without a view of sessions nobody would see them.
     let wanted = rollups.contains { $0.subject == .sessions }
     sessions =
-      wanted ? Sessionizer(gap: plan.topology.gapMilliseconds, columns: plan.sessions, users: users) : nil
+      wanted
+      ? Sessionizer(
+        gap: plan.topology.gapMilliseconds, columns: plan.sessions, users: users,
+        isOutput: outputs.topics[.sessions] != nil)
+      : nil
   }
 
   var byteCount: Int {
@@ -94,10 +103,13 @@ final class CodedMemory {
   }
 
   /// Brings the views from the sessions of the last commit to those of this one.
-  func publishSessions() {
+  ///
+  /// - `lists`: whether those that changed are put into the outbox, too.
+  func publishSessions(lists: Bool, into transaction: Transaction) {
     guard let sessions else { return }
+    sessions.listRetracted(lists, into: transaction)
     for slot in dirty {
-      sessions.publish(Int(slot))
+      sessions.publish(Int(slot), listing: lists ? dictionary : nil, into: transaction)
       if sessions.emitted.count >= 4_096 { giveToViews(sessions) }
     }
     giveToViews(sessions)
@@ -129,9 +141,9 @@ final class CodedMemory {
     if let lanes = user.pointee.lanes { Memory.prefetch(lanes) }
   }
 
-  func flush(newest: Int64?, into transaction: Transaction) {
-    for rollup in rollups { rollup.flush(newest: newest, into: transaction) }
-    for funnel in funnels { funnel.flush(newest: newest, into: transaction) }
+  func flush(newest: Int64?, lists: Bool, into transaction: Transaction) {
+    for rollup in rollups { rollup.flush(newest: newest, lists: lists, into: transaction) }
+    for funnel in funnels { funnel.flush(newest: newest, lists: lists, into: transaction) }
   }
 
   func forget(_ slot: Int, oldest: Int64, gap: Int64) {

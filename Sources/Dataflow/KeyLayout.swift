@@ -15,6 +15,10 @@ import Basics
 /// | `n` number:4 | texts of users, from this number on: a length and bytes each |
 /// | `c` table:2 grain:1 bucket:8 split:2 | cell block, merged |
 /// | `q` number:8 | the runtime's: quarantined or late record |
+/// | `x` `c` table:2 grain:1 bucket:8 | outbox: names of cells that changed, a cell block without parts |
+/// | `x` `s` user:4 start:8 | outbox: a session that changed, as it stands; empty when it is gone |
+/// | `x` `x` number:8 | the runtime's: outbox: a record for the dead letters |
+/// | `y` | the runtime's: outputs whose topics have everything but what is in the outbox |
 public enum KeyLayout {
   public static let format: UInt8 = 2
 
@@ -60,13 +64,60 @@ public enum KeyLayout {
   }
 
   /// The prefix of a bucket's blocks; also where a scan from that bucket on starts.
-  static func cells(table: UInt16, grain: Grain, bucket: Int64, into writer: inout ByteWriter) {
+  static func cells(
+    table: UInt16, grain: Grain, bucket: Int64, into writer: inout ByteWriter, after first: UInt8? = nil
+  ) {
     writer.clear()
+    if let first { writer.byte(first) }
     writer.byte(UInt8(ascii: "c"))
     writer.byte(UInt8(table >> 8))
     writer.byte(UInt8(truncatingIfNeeded: table))
     writer.byte(grain.rawValue)
     writer.ordered64(bucket)
+  }
+
+  /// The first two bytes of keys in the outbox.
+  public enum Outbox: Character, Sendable {
+    case cells = "c"
+    case sessions = "s"
+    case deadLetters = "x"
+
+    public var range: (start: [UInt8], end: [UInt8]) {
+      let first = UInt8(ascii: "x")
+      return ([first, rawValue.asciiValue!], [first, rawValue.asciiValue! + 1])
+    }
+  }
+
+  public static let outputs: [UInt8] = [UInt8(ascii: "y")]
+
+  static func changedCells(table: UInt16, grain: Grain, bucket: Int64, into writer: inout ByteWriter) {
+    cells(table: table, grain: grain, bucket: bucket, into: &writer, after: UInt8(ascii: "x"))
+  }
+
+  static func changedSession(user: UInt32, start: Int64, into writer: inout ByteWriter) {
+    writer.clear()
+    writer.byte(UInt8(ascii: "x"))
+    writer.byte(UInt8(ascii: "s"))
+    writer.bigEndian32(user)
+    writer.ordered64(start)
+  }
+
+  public static func deadLetter(_ number: UInt64, into writer: inout ByteWriter) {
+    writer.clear()
+    writer.byte(UInt8(ascii: "x"))
+    writer.byte(UInt8(ascii: "x"))
+    writer.bigEndian64(number)
+  }
+
+  /// What follows the first byte, or the first two in the outbox, of a key of cells.
+  static func cells(
+    ofKey key: UnsafeRawBufferPointer, after prefix: Int
+  ) throws(Failure) -> (table: UInt16, grain: Grain, bucket: Int64) {
+    var reader = ByteReader(key, "cell key")
+    _ = try reader.raw(prefix)
+    let table = UInt16(try reader.byte()) << 8 | UInt16(try reader.byte())
+    guard let grain = Grain(rawValue: try reader.byte()) else { throw .corrupt("cell key: unknown grain") }
+    return (table, grain, try reader.ordered64())
   }
 
   /// The bucket in a cell key.

@@ -73,11 +73,12 @@ public final class Node: Sendable {
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
     var live: [LiveTopology] = []
-    for (generation, log) in opened {
+    for ((generation, log), (_, topology)) in zip(opened, topologyFiles) {
       var settings = LiveTopology.Options(
         threads: options.threads, mode: .follow, partitionsInProcess: partitions)
       settings.task = options.task
       settings.report = report
+      settings.task.outputs = try Node.sink(source, topology.outputs, generation, report)
       settings.checkpoints = options.checkpoints.map {
         SharedCheckpoints($0.path, digest: generation.digest, report: report)
       }
@@ -141,6 +142,36 @@ public final class Node: Sendable {
     return (generation, try Node.log(source, generation.topology))
   }
 
+  /// Outputs are what the file says now, of what the generation holds: they change no number, so they may change any time.
+  ///
+  /// Only the generation that is served has them. One that is served from now on has none of its keys in the topics, so it
+  /// first writes everything as it stands.
+  private static func sink(
+    _ source: Source, _ wanted: Outputs, _ generation: Generation, _ report: @Sendable (String) -> Void
+  ) throws(Failure) -> OutputSink? {
+    guard !wanted.isEmpty else { return nil }
+    let name = generation.topology.name
+    guard case .kafka(let options) = source else {
+      let targets = wanted.targets.map { "\($0) to \(wanted.topics[$0]!)" }.joined(separator: ", ")
+      throw .invalid(
+        "topology '\(name)' writes \(targets), and the configuration has no Kafka: set log.kafka, or remove its sinks")
+    }
+    // The file's own source is looked at when it is read; what is read is the frozen one's.
+    let topic = generation.topology.source.topic
+    if let target = wanted.targets.first(where: { wanted.topics[$0] == topic }) {
+      throw .invalid(
+        "topology '\(name)' writes \(target) to '\(topic)', from which generation \(generation.number) reads: name another topic"
+      )
+    }
+    var outputs = wanted
+    for target in wanted.targets where !Outputs.canWrite(target, of: generation.topology) {
+      outputs.topics[target] = nil
+      report("topology '\(name)': generation \(generation.number) holds no \(target), so its sink gets nothing")
+    }
+    guard !outputs.isEmpty else { return nil }
+    return try OutputSink(options, outputs, of: generation, plan: try Plan(generation.topology))
+  }
+
   /// Instances of one meaning share a group, so the group's name says what they mean.
   private static func log(_ source: Source, _ topology: Topology) throws(Failure) -> any Log {
     switch source {
@@ -185,6 +216,7 @@ public final class Node: Sendable {
     for topology in topologies { (topology.log as? KafkaLog)?.leave() }
     for topology in topologies { topology.stop() }
     for topology in topologies { topology.wait() }
+    for topology in topologies { topology.options.task.outputs?.close() }
   }
 
   /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it

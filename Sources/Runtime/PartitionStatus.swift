@@ -27,6 +27,8 @@ public struct PartitionStatus: Sendable {
   public var memoryBytes = 0
   /// Processor time of its batches since the process started.
   public var stageTimes = StageTimes()
+  /// Nil when nothing is written anywhere.
+  public var outputs: OutputStatus?
   /// Everything the log had at this time of the machine's clock is committed; milliseconds.
   public var caughtUpAt: Int64?
 

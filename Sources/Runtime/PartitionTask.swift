@@ -19,6 +19,9 @@ public final class PartitionTask {
   private let policy: CommitPolicy
   private let batchBytes: Int
   private let batchRecords: Int
+  /// Nil when nothing is written anywhere.
+  private let emitter: Emitter?
+  private let hasDeadLetters: Bool
 
   private let slice = LogSlice()
   private let batch: EventBatch
@@ -32,6 +35,9 @@ public final class PartitionTask {
   private var bytesSinceCommit = 0
   private var uncommittedSince: Int64?
   private var rejectedExpiredAt: Int64?
+  private var hasForgottenOutputs = false
+  /// The bound that holds once outputs have caught up.
+  private var boundAfter: Int64?
 
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
@@ -41,6 +47,8 @@ public final class PartitionTask {
     public var checksPlacement = true
     /// By partition, the offset at which it commits and is at its end; empty: none has such.
     public var bounds: [Int64] = []
+    /// Where changes are written.
+    public var outputs: OutputSink?
 
     public init() {}
   }
@@ -60,7 +68,10 @@ public final class PartitionTask {
     policy = options.policy
     batchBytes = options.batchBytes
     batchRecords = options.batchRecords
-    chain = try Chain(plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, stopwatch: stopwatch)
+    let outputs = options.outputs?.outputs ?? Outputs()
+    chain = try Chain(
+      plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, outputs: outputs, stopwatch: stopwatch)
+    hasDeadLetters = outputs.topics[.deadLetters] != nil
     batch = EventBatch(projection: plan.projection)
     if let stored = try PartitionTask.position(in: store) {
       position = stored
@@ -68,6 +79,10 @@ public final class PartitionTask {
       position = try first()
     }
     reader = try log.reader(partition: partition, from: position)
+    let offset = position.offset
+    emitter = try options.outputs.map { (sink) throws(Failure) in
+      try Emitter(sink, partition: partition, store: store, offset: offset)
+    }
     if !options.bounds.isEmpty { bound = options.bounds[partition] }
   }
 
@@ -96,6 +111,11 @@ public final class PartitionTask {
 
   /// One batch, from the log to the views.
   public func step() throws(Failure) -> Progress {
+    if let emitter {
+      try emitter.advance()
+      if emitter.isOpening || mustWaitForOutputs { return .heldUp }
+      try catchUp(emitter)
+    }
     stopwatch.begin()
     try readSlice()
     stopwatch.lap(.read)
@@ -105,7 +125,7 @@ public final class PartitionTask {
     stopwatch.lap(.parse)
     try chain.prefetch(batch)
     chain.apply(batch, stamps: slice.stamps)
-    RejectedRecords.put(slice, batch, into: transaction, &scratch)
+    RejectedRecords.put(slice, batch, lists: hasDeadLetters && chain.listsChanges, into: transaction, &scratch)
     position = slice.end
     try commitIfDue(slice.byteCount)
     return .applied
@@ -121,8 +141,41 @@ public final class PartitionTask {
     }
   }
 
-  /// Makes everything applied so far part of the state.
+  /// Makes everything applied so far part of the state, and waits a while for Kafka to take its outputs. Nothing is committed
+  /// while it does not take those of the commit before: what was applied since is read again then.
   public func commit() throws(Failure) {
+    if let emitter, try !emitter.finish() { return }
+    try commitNow()
+    _ = try emitter?.finish()
+  }
+
+  /// Where others have written outputs further than this state has come, it first commits exactly there and writes nothing.
+  private func catchUp(_ emitter: Emitter) throws(Failure) {
+    guard let offset = emitter.catchUpOffset else { return }
+    if position.offset < offset {
+      chain.listsChanges = false
+      // A bound of somebody else's may be nearer.
+      if boundAfter == nil { boundAfter = bound }
+      reader.bound = min(offset, boundAfter!)
+      return
+    }
+    try commitNow()
+    chain.listsChanges = true
+    if let boundAfter { bound = boundAfter }
+    boundAfter = nil
+    try emitter.caughtUp(offset: position.offset)
+  }
+
+  /// The commit before has outputs that Kafka has not taken, and a next one cannot be put off any longer.
+  private var mustWaitForOutputs: Bool {
+    guard let emitter, emitter.isBusy, uncommittedSince != nil else { return false }
+    return bytesSinceCommit >= policy.everyBytes || chain.wantsCommit
+      || transaction.byteCount > PartitionTask.transactionBytes
+  }
+
+  private static let transactionBytes = 16 << 20
+
+  private func commitNow() throws(Failure) {
     guard uncommittedSince != nil else { return }
     stopwatch.begin()
     try chain.commit(into: transaction)
@@ -130,13 +183,20 @@ public final class PartitionTask {
     position.encode(into: &encoded)
     transaction.put(KeyLayout.position, encoded.bytes)
     try expireRejected()
+    if !chain.listsChanges, !hasForgottenOutputs {
+      try Emitter.forget(store, into: transaction)
+      hasForgottenOutputs = true
+    }
     try checkDisk()
     try store.commit(transaction)
     chain.committed()
     bytesSinceCommit = 0
     uncommittedSince = nil
     stopwatch.lap(.commit)
+    if chain.listsChanges { emitter?.begin(offset: position.offset) }
   }
+
+  public var outputStatus: OutputStatus? { emitter?.status }
 
   public var hasUncommitted: Bool { uncommittedSince != nil }
   public var ledger: Ledger { chain.ledger }
@@ -156,19 +216,31 @@ public final class PartitionTask {
     bytesSinceCommit += bytes
     let now = monotonicMilliseconds()
     if uncommittedSince == nil { uncommittedSince = now }
+    if let emitter, emitter.isBusy { return }
     if bytesSinceCommit >= policy.everyBytes || now - uncommittedSince! >= policy.everyMilliseconds || chain.wantsCommit
+      || (hasDeadLetters && transaction.byteCount > PartitionTask.transactionBytes)
     {
-      try commit()
+      try commitNow()
     }
   }
 
   /// Nothing to read: a commit may be due all the same.
   private func rest() throws(Failure) -> Progress {
+    if let written = emitter?.catchUpOffset, position.offset < written, !reader.isHeldUp {
+      throw .corrupt(
+        "partition \(partition): outputs were written up to offset \(written), and the log ends at \(position.offset): it is "
+          + "another log, or lost its tail; restore it, or set the offset of the partition in the group that ends in '.sink' back "
+          + "(kafka-consumer-groups --reset-offsets) and start again")
+    }
     if position.offset >= bound {
       try commit()
       return .atEnd
     }
-    if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds { try commit() }
+    if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds,
+      emitter?.isBusy != true
+    {
+      try commitNow()
+    }
     return reader.isHeldUp ? .heldUp : .atEnd
   }
 

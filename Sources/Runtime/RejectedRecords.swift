@@ -20,7 +20,11 @@ public struct RejectedRecord: Equatable, Sendable {
   public var bytes: [UInt8]
 
   /// A stable name: `late`, `invalid_json`...
-  public var reason: String { verdict == Verdict.late ? "late" : Rejection(rawValue: verdict)?.code ?? "unknown" }
+  public var reason: String { RejectedRecord.reason(verdict) }
+
+  static func reason(_ verdict: UInt8) -> String {
+    verdict == Verdict.late ? "late" : Rejection(rawValue: verdict)?.code ?? "unknown"
+  }
 
   /// A sentence for a person.
   public var message: String {
@@ -40,8 +44,9 @@ enum RejectedRecords {
     var value = ByteWriter()
   }
 
+  /// - `lists`: whether they are put into the outbox, too, for the dead letters.
   static func put(
-    _ slice: LogSlice, _ batch: EventBatch, into transaction: Transaction, _ scratch: inout Scratch
+    _ slice: LogSlice, _ batch: EventBatch, lists: Bool, into transaction: Transaction, _ scratch: inout Scratch
   ) {
     for row in 0..<batch.count where batch.status[row] != Verdict.counted && batch.status[row] != Verdict.duplicate {
       let range = slice.ranges[row]
@@ -54,6 +59,7 @@ enum RejectedRecords {
       let kept = min(Int(range.length), keptBytes)
       scratch.value.raw(UnsafeRawBufferPointer(start: slice.bytes + Int(range.offset), count: kept))
       transaction.put(scratch.key.bytes, scratch.value.bytes)
+      if lists { DeadLetters.put(slice, row, verdict: batch.status[row], into: transaction, &scratch) }
     }
   }
 

@@ -60,6 +60,7 @@ public final class WorkerPool: Sendable {
     var status = PartitionStatus(partition: task.partition, ledger: task.ledger)
     status.offset = task.position.offset
     status.newestStamp = task.newestStamp
+    status.outputs = task.outputStatus
     return status
   }
 
@@ -263,6 +264,7 @@ public final class WorkerPool: Sendable {
       status.readThisRun += read
       status.memoryBytes = task.byteCount
       status.stageTimes = task.stageTimes
+      status.outputs = task.outputStatus
       if !task.hasUncommitted {
         status.offset = task.position.offset
         status.newestStamp = task.newestStamp

@@ -69,6 +69,21 @@ extension API {
     each(all, &text) { $0.lag }
     text.family("millrace_partition_memory_bytes", .gauge, "Memory of the partition's operators.")
     each(all, &text) { Int64($0.memoryBytes) }
+    outputs(all, &text)
+  }
+
+  private func outputs(_ all: [Scrape], _ text: inout PrometheusText) {
+    guard all.contains(where: { $0.partitions.contains { $0.status.outputs != nil } }) else { return }
+    text.family("millrace_sink_records_total", .counter, "Records of outputs that Kafka has taken.")
+    each(all, &text) { $0.outputs?.records }
+    text.family("millrace_sink_bytes_total", .counter, "Bytes of their keys and values.")
+    each(all, &text) { $0.outputs?.bytes }
+    text.family("millrace_sink_pending", .gauge, "Records of outputs without an acknowledgement yet.")
+    each(all, &text) { $0.outputs.map { Int64($0.pending) } }
+    text.family("millrace_sink_errors_total", .counter, "Times the outputs of a commit had to be written again.")
+    each(all, &text) { $0.outputs?.errors }
+    text.family("millrace_sink_waiting", .gauge, "1 while the outputs of the last commit are not all taken.")
+    each(all, &text) { $0.outputs.map { $0.waitingSince == nil ? 0 : 1 } }
   }
 
   private func topologies(_ all: [Scrape], _ text: inout PrometheusText) {

@@ -136,6 +136,19 @@ public enum StatusText {
       json.field("collisions", ledger.collisions)
       json.field("newest_stamp", status.newestStamp.map { Timestamp(milliseconds: $0).description })
       json.field("memory_bytes", status.memoryBytes)
+      if let outputs = status.outputs { self.outputs(outputs, &json) }
+    }
+  }
+
+  private static func outputs(_ outputs: OutputStatus, _ json: inout JSONText) {
+    json.key("outputs")
+    json.object { json in
+      json.field("records", outputs.records)
+      json.field("bytes", outputs.bytes)
+      json.field("pending", outputs.pending)
+      json.field("errors", outputs.errors)
+      json.field("waiting_since", outputs.waitingSince.map { Timestamp(milliseconds: $0).description })
+      json.field("last_error", outputs.lastError)
     }
   }
 }

@@ -25,6 +25,8 @@ final class Brokers {
 
   func create(_ topic: String, partitions: Int32 = 3) { rd_kafka_mock_topic_create(mock, topic, partitions, 1) }
 
+  func setRoundTrip(milliseconds: Int32) { rd_kafka_mock_broker_set_rtt(mock, -1, milliseconds) }
+
   /// Appends lines to a new topic, keyed by their users.
   ///
   /// - `partition`: where each goes; nil is where murmur2 puts its user.
@@ -70,6 +72,80 @@ final class Brokers {
       }
     }
     rd_kafka_topic_destroy(handle)
+  }
+
+  /// Offsets of a group, by partition, as a consumer that is no member would commit them.
+  func commit(group: String, _ topic: String, _ offsets: [Int]) {
+    let conf = rd_kafka_conf_new()
+    for (name, value) in [("bootstrap.servers", brokers), ("group.id", group)] {
+      rd_kafka_conf_set(conf, name, value, nil, 0)
+    }
+    let handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, nil, 0)
+    let list = rd_kafka_topic_partition_list_new(Int32(offsets.count))!
+    for (partition, offset) in offsets.enumerated() {
+      rd_kafka_topic_partition_list_add(list, topic, Int32(partition)).pointee.offset = Int64(offset)
+    }
+    precondition(rd_kafka_commit(handle, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_topic_partition_list_destroy(list)
+    rd_kafka_destroy(handle)
+  }
+
+  /// One record of an output's topic.
+  struct Written {
+    var key: String
+    /// Nil is a tombstone.
+    var value: String?
+    var headers: [String: String]
+  }
+
+  /// Everything in a topic, partition by partition in log order.
+  func written(_ topic: String, partitions: Int32) -> [Written] {
+    let conf = rd_kafka_conf_new()
+    for (name, value) in [
+      ("bootstrap.servers", brokers), ("group.id", "looks"), ("enable.partition.eof", "true"),
+      ("fetch.wait.max.ms", "20"), ("isolation.level", "read_committed"),
+    ] {
+      rd_kafka_conf_set(conf, name, value, nil, 0)
+    }
+    let consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, nil, 0)!
+    rd_kafka_poll_set_consumer(consumer)
+    let list = rd_kafka_topic_partition_list_new(partitions)!
+    for partition in 0..<partitions {
+      rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
+    }
+    rd_kafka_assign(consumer, list)
+    rd_kafka_topic_partition_list_destroy(list)
+    var all: [Written] = []
+    var ended: Set<Int32> = []
+    while ended.count < Int(partitions) {
+      guard let message = rd_kafka_consumer_poll(consumer, 10_000) else { break }
+      defer { rd_kafka_message_destroy(message) }
+      if message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF { ended.insert(message.pointee.partition) }
+      guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
+      func text(_ start: UnsafeMutableRawPointer?, _ count: Int) -> String? {
+        start.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: count), as: UTF8.self) }
+      }
+      var headers: [String: String] = [:]
+      var found: OpaquePointer?
+      if rd_kafka_message_headers(message, &found) == RD_KAFKA_RESP_ERR_NO_ERROR {
+        var index = 0
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var size = 0
+        while rd_kafka_header_get_all(found, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR {
+          headers[String(cString: name!)] = text(UnsafeMutableRawPointer(mutating: value), size)
+          index += 1
+        }
+      }
+      all.append(
+        Written(
+          key: text(message.pointee.key, message.pointee.key_len) ?? "",
+          value: text(message.pointee.payload, message.pointee.len), headers: headers))
+    }
+    precondition(ended.count == Int(partitions), "topic \(topic) was not read to its end")
+    rd_kafka_consumer_close(consumer)
+    rd_kafka_destroy(consumer)
+    return all
   }
 
   static func producer(_ brokers: String, compression: String = "lz4") -> OpaquePointer {

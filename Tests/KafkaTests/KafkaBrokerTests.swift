@@ -104,4 +104,48 @@ struct KafkaBrokerTests {
     #expect(try texts(readAll(log, from: end)) == ["more"])
     log.close()
   }
+
+  /// What was aborted is not there, offset and records become visible together, and whoever opens the id shuts the other out.
+  @Test func outputsAreWrittenOnceWithTheirOffset() throws {
+    try create([:])
+    func open() throws -> KafkaTransactions {
+      let transactions = try KafkaTransactions(
+        options, topics: [(topic, "view 'v'")], id: topic, group: "\(topic).sink", source: (topic, 0))
+      #expect(eventually(within: 60_000) { transactions.progress != .working })
+      #expect(transactions.progress == .done)
+      return transactions
+    }
+    func put(_ transactions: KafkaTransactions, _ text: String) throws {
+      #expect(try transactions.sink.put(0, key: [1], value: Array(text.utf8), headers: [], for: KafkaDelivery()))
+    }
+    let first = try open()
+    #expect(first.committed == nil)
+    try first.begin()
+    try put(first, "aborted")
+    first.abort(because: .unavailable("so"))
+    #expect(eventually(within: 60_000) { first.progress == .aborted(.unavailable("so")) })
+    try first.begin()
+    try put(first, "one")
+    first.commit(offset: 7, metadata: "m")
+    #expect(eventually(within: 60_000) { first.progress == .done })
+    try first.begin()
+    try put(first, "left open")
+    let second = try open()
+    #expect(second.committed == KafkaTransactions.Committed(offset: 7, metadata: "m"))
+    try second.begin()
+    try put(second, "two")
+    second.commit(offset: 8, metadata: "m")
+    #expect(eventually(within: 60_000) { second.progress == .done })
+    first.commit(offset: 9, metadata: "m")
+    #expect(eventually(within: 60_000) { first.progress != .working })
+    guard case .failed = first.progress else {
+      Issue.record("the former owner was not shut out: \(first.progress)")
+      return
+    }
+    first.close()
+    second.close()
+    let log = try KafkaLog(options, topic: topic, stamps: KafkaStamps(trustsProducerTime: true))
+    #expect(texts(try readAll(log)) == ["one", "two"])
+    log.close()
+  }
 }

@@ -1,5 +1,6 @@
 import Basics
 import CRdKafka
+import Glibc
 import Logs
 import Synchronization
 
@@ -47,6 +48,23 @@ final class MockCluster: @unchecked Sendable {
     rd_kafka_mock_push_request_errors_array(cluster, request.rawValue, errors.count, errors)
   }
   func clearErrors(on request: Request) { rd_kafka_mock_clear_request_errors(cluster, request.rawValue) }
+
+  /// For partition 0, as a consumer that is no member would.
+  func commit(group: String, _ topic: String, offset: Int64, metadata: String) {
+    let conf = rd_kafka_conf_new()
+    for (name, value) in [("bootstrap.servers", brokers), ("group.id", group)] {
+      rd_kafka_conf_set(conf, name, value, nil, 0)
+    }
+    let handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, nil, 0)
+    let list = rd_kafka_topic_partition_list_new(1)!
+    let entry = rd_kafka_topic_partition_list_add(list, topic, 0)!
+    entry.pointee.offset = offset
+    entry.pointee.metadata = UnsafeMutableRawPointer(strdup(metadata))
+    entry.pointee.metadata_size = metadata.utf8.count
+    precondition(rd_kafka_commit(handle, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_topic_partition_list_destroy(list)
+    rd_kafka_destroy(handle)
+  }
 
   func setDown(_ broker: Int32 = -1) { rd_kafka_mock_broker_set_down(cluster, broker) }
   func setUp(_ broker: Int32 = -1) { rd_kafka_mock_broker_set_up(cluster, broker) }

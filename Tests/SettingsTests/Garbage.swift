@@ -36,7 +36,8 @@ import Testing
 
   @Test func byteOrderMarkAndCRLFAreText() {
     let text = "\u{FEFF}topology: a\r\nviews:\r\n  v: {funnel: {steps: [a, b], within: 1h}}\r\nx: 1\r\n"
-    #expect(message(text) == "g:4:1: unknown key 'x'; expected one of source, sessions, timezone")
+    #expect(
+      message(text) == "g:4:1: unknown key 'x'; expected one of source, sessions, dead_letters, guarantee, timezone")
   }
 
   @Test func manyProblemsAreCutOff() {

@@ -49,6 +49,15 @@ enum CellBlock {
     }
   }
 
+  /// Writes which cells there are, and nothing of what they hold.
+  static func encodeNames(_ table: CellTable, cells: ArraySlice<Int>, into writer: inout ByteWriter) {
+    writer.byte(format)
+    writer.byte(UInt8(table.schema.dimensions))
+    writer.byte(0)
+    writer.varint(UInt64(cells.count))
+    for dimension in 0..<table.schema.dimensions { encode(table, dimension, cells, into: &writer) }
+  }
+
   private static func encode(
     _ table: CellTable, _ dimension: Int, _ cells: ArraySlice<Int>, into writer: inout ByteWriter
   ) {

@@ -131,6 +131,20 @@ final class CellTable {
     }
   }
 
+  /// The number of the cell; nil when there is none.
+  func known(bucket: Int64, key: UnsafePointer<UInt32>) -> Int? {
+    let hash = hash(bucket) { key[$0] }
+    var slot = Int(hash) & mask
+    while table[slot] != 0 {
+      if UInt32(truncatingIfNeeded: table[slot] >> 32) == hash {
+        let cell = Int(truncatingIfNeeded: table[slot] & 0xFFFF_FFFF) - 1
+        if buckets[cell] == bucket, isSame(cell, key) { return cell }
+      }
+      slot = (slot + 1) & mask
+    }
+    return nil
+  }
+
   /// The cells of many rows, made when they are new.
   ///
   /// All hashes come first and touch the table, so that its lines are fetched side by side and not one after the other.

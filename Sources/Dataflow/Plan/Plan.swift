@@ -70,6 +70,11 @@ struct FunnelPlan {
     self.firstLane = firstLane
   }
 
+  /// Entry buckets are quarter hours.
+  var grains: [GrainDefinition] {
+    [GrainDefinition(grain: .hour, retentionMilliseconds: definition.retentionMilliseconds)]
+  }
+
   /// Parts: users at level 1...K, then a histogram of milliseconds from step k-1 to k for k = 2...K.
   func schema(dimensions: Int) -> CellSchema {
     let steps = definition.steps.count

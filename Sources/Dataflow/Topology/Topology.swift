@@ -10,6 +10,7 @@ public struct Topology: Sendable, Equatable {
   public var timezone = "UTC"
   /// In file order. A view's name is the identity of its state.
   public var views: [ViewDefinition] = []
+  public var outputs = Outputs()
 
   public init(name: String) { self.name = name }
 
@@ -24,6 +25,13 @@ public struct Topology: Sendable, Equatable {
   }
 
   public func view(named name: String) -> ViewDefinition? { views.first { $0.name == name } }
+
+  var hasViewOfSessions: Bool {
+    views.contains { view in
+      guard case .rollup(let rollup) = view.kind else { return false }
+      return rollup.of == .sessions
+    }
+  }
 }
 
 public struct ViewDefinition: Sendable, Equatable {

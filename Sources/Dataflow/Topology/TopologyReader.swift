@@ -10,12 +10,21 @@ struct TopologyReader {
     let section = Section(root, problems: problems)
     var topology = Topology(name: name(section))
     topology.source = source(section.section("source"))
+    let outputs = OutputsReader(problems: problems, sourceTopic: topology.source.topic)
     let sessions = section.section("sessions")
     if let gap = sessions.duration("gap") { topology.gapMilliseconds = gap }
+    outputs.read(sessions, "sink", of: .sessions)
     sessions.finish()
+    outputs.read(section, "dead_letters", of: .deadLetters)
+    outputs.readGuarantee(section)
     if let timezone = timezone(section) { topology.timezone = timezone }
     if let node = section.required("views") {
-      topology.views = views(Section(node, path: ["views"], problems: problems), of: topology)
+      topology.views = views(Section(node, path: ["views"], problems: problems), of: topology, outputs)
+    }
+    topology.outputs = outputs.outputs
+    if topology.outputs.topics[.sessions] != nil, !topology.views.isEmpty, !topology.hasViewOfSessions {
+      problems.add(
+        sessions.place, "sessions are kept for views of sessions only: add a rollup of them, or remove 'sink'")
     }
     section.finish()
     return topology
@@ -34,13 +43,7 @@ struct TopologyReader {
 
   private func source(_ section: Section) -> Topology.Source {
     var source = Topology.Source()
-    if let node = section.node("topic"), let topic = section.text(node, "topic") {
-      source.topic = topic
-      let isName = { (byte: UInt8) in Names.isWord(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") }
-      if !(1...249).contains(topic.utf8.count) || !topic.utf8.allSatisfy(isName) || topic == "." || topic == ".." {
-        problems.add(node.place, "'\(topic)' is not a topic's name: 1 to 249 of A-Z a-z 0-9 . _ -")
-      }
-    }
+    if let node = section.node("topic"), let topic = OutputsReader.topic(node, section) { source.topic = topic }
     if let horizon = section.duration("horizon") { source.horizonMilliseconds = horizon }
     if let trust = section.bool("trust_stamps") { source.trustStamps = trust }
     if let trust = section.bool("trust_producer_time") { source.trustProducerTime = trust }
@@ -58,19 +61,23 @@ struct TopologyReader {
     return nil
   }
 
-  private func views(_ section: Section, of topology: Topology) -> [ViewDefinition] {
+  private func views(_ section: Section, of topology: Topology, _ outputs: OutputsReader) -> [ViewDefinition] {
     let entries = section.all()
     if entries.isEmpty { problems.add(section.place, "a topology has at least one view") }
     return entries.compactMap { entry in
       Names.check(entry.key, as: "view", at: entry.place, problems)
-      return view(Section(entry.value, path: ["views", entry.key], problems: problems), named: entry, of: topology)
+      let section = Section(entry.value, path: ["views", entry.key], problems: problems)
+      return view(section, named: entry, of: topology, outputs)
     }
   }
 
-  private func view(_ section: Section, named entry: YAML.Node.Entry, of topology: Topology) -> ViewDefinition? {
+  private func view(
+    _ section: Section, named entry: YAML.Node.Entry, of topology: Topology, _ outputs: OutputsReader
+  ) -> ViewDefinition? {
     defer { section.finish() }
     let rollup = section.node("rollup")
     let funnel = section.node("funnel")
+    outputs.read(section, "sink", of: .view(entry.key))
     if section.has("rollup"), section.has("funnel") {
       problems.add(entry.place, "view '\(entry.key)' is a rollup or a funnel, not both")
       return nil

@@ -1,5 +1,6 @@
 import Basics
 import Events
+import Stores
 
 /// Events of one user whose neighbours are at most `gap` apart (inclusive), in any arrival order.
 ///
@@ -13,8 +14,15 @@ final class Sessionizer {
   private let columns: SessionColumns
   private let users: UserTable
   let emitted: SessionRows
+  /// Whether sessions themselves are an output.
+  private let isOutput: Bool
+  /// Sessions of the last commit that no longer stand as they were.
+  private var retracted: [(user: UInt32, start: Int64)] = []
+  private var key = ByteWriter()
+  private var value = ByteWriter()
 
-  init(gap: Int64, columns: SessionColumns, users: UserTable) {
+  init(gap: Int64, columns: SessionColumns, users: UserTable, isOutput: Bool) {
+    self.isOutput = isOutput
     self.gap = gap
     self.columns = columns
     self.users = users
@@ -72,13 +80,34 @@ final class Sessionizer {
     }
   }
 
+  /// Puts the sessions that no longer stand into the outbox, as gone: those that stand with another content follow.
+  func listRetracted(_ lists: Bool, into transaction: Transaction) {
+    if lists {
+      value.clear()
+      for session in retracted {
+        KeyLayout.changedSession(user: session.user, start: session.start, into: &key)
+        transaction.put(key.bytes, value.bytes)
+      }
+    }
+    retracted.removeAll(keepingCapacity: retracted.count < 1 << 14)
+  }
+
   /// Asserts the user's sessions that changed since the last commit.
-  func publish(_ slot: Int) {
+  ///
+  /// - `dictionary`: its texts, when they are put into the outbox, too.
+  func publish(_ slot: Int, listing dictionary: TextDictionary?, into transaction: Transaction) {
     let user = users.slots + slot
     for index in 0..<Int(user.pointee.sessionCount) {
       let session = user.pointee.sessions! + index * users.layout.stride
       if users.layout.isPublished(session) { continue }
       emitted.append(session, users.layout, user.pointee.number, 1)
+      if isOutput, let dictionary {
+        KeyLayout.changedSession(
+          user: user.pointee.number, start: users.layout.start(session), into: &key)
+        value.clear()
+        SessionEntry.encode(session, users.layout, dictionary, into: &value)
+        transaction.put(key.bytes, value.bytes)
+      }
       users.layout.setPublished(session)
     }
   }
@@ -115,6 +144,8 @@ final class Sessionizer {
 
   /// Takes back what the views hold of the session, if anything.
   @inline(__always) private func retract(_ session: UnsafeMutableRawPointer, _ user: UInt32) {
-    if users.layout.isPublished(session) { emitted.append(session, users.layout, user, -1) }
+    guard users.layout.isPublished(session) else { return }
+    emitted.append(session, users.layout, user, -1)
+    if isOutput { retracted.append((user, users.layout.start(session))) }
   }
 }

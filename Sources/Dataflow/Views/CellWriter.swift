@@ -22,20 +22,22 @@ final class CellWriter {
   }
 
   /// `newest` is the partition's M; nil when nothing expires.
-  func flush(_ cells: CellTable, newest: Int64?, into transaction: Transaction) {
+  ///
+  /// - `lists`: whether what changed is put into the outbox, too.
+  func flush(_ cells: CellTable, newest: Int64?, lists: Bool, into transaction: Transaction) {
     if cells.count > 0 {
-      write(cells, grains[0], newest, into: transaction)
+      write(cells, grains[0], newest, lists, into: transaction)
       for definition in grains.dropFirst() {
         let coarse = CellTable(schema: cells.schema, dictionary: cells.dictionary, sorter: sorter)
         coarse.add(cells) { clock.bucket(of: $0, grain: definition.grain) }
-        write(coarse, definition, newest, into: transaction)
+        write(coarse, definition, newest, lists, into: transaction)
       }
     }
     if let newest { deleteExpired(newest, into: transaction) }
   }
 
   private func write(
-    _ cells: CellTable, _ definition: GrainDefinition, _ newest: Int64?, into transaction: Transaction
+    _ cells: CellTable, _ definition: GrainDefinition, _ newest: Int64?, _ lists: Bool, into transaction: Transaction
   ) {
     let members = Members(cells)
     let order = cells.byBucket(members, sorter)
@@ -47,9 +49,19 @@ final class CellWriter {
       while end < order.count, cells.buckets[order[end]] == bucket { end += 1 }
       if clock.bucketEnd(bucket, grain: definition.grain) > expired {
         write(cells, order, index..<end, members, definition.grain, bucket, into: transaction)
+        if lists { list(cells, order[index..<end], definition.grain, bucket, into: transaction) }
       }
       index = end
     }
+  }
+
+  private func list(
+    _ cells: CellTable, _ changed: ArraySlice<Int>, _ grain: Grain, _ bucket: Int64, into transaction: Transaction
+  ) {
+    KeyLayout.changedCells(table: table, grain: grain, bucket: bucket, into: &key)
+    value.clear()
+    CellBlock.encodeNames(cells, cells: changed, into: &value)
+    transaction.put(key.bytes, value.bytes)
   }
 
   /// Many cells are split by their dimensions' hash, so that a change of a few does not rewrite all. Readers merge

@@ -10,6 +10,7 @@ import Stores
 /// - Source: in the default mode the level is ClickHouse's `windowFunnel(within)`.
 final class FunnelView {
   private let plan: FunnelPlan
+  private let isOutput: Bool
   private let steps: Int
   private let within: Int64
   private let strict: Bool
@@ -38,18 +39,17 @@ final class FunnelView {
   }
 
   init(
-    _ plan: FunnelPlan, table: UInt16, clock: BucketClock, users: UserTable, dictionary: TextDictionary,
-    sorter: RadixSort
+    _ plan: FunnelPlan, table: UInt16, isOutput: Bool, clock: BucketClock, users: UserTable,
+    dictionary: TextDictionary, sorter: RadixSort
   ) {
     self.plan = plan
+    self.isOutput = isOutput
     self.users = users
     self.dictionary = dictionary
     steps = plan.definition.steps.count
     within = plan.definition.withinMilliseconds
     strict = plan.definition.strictIncrease
-    let grains = [
-      GrainDefinition(grain: .hour, retentionMilliseconds: plan.definition.retentionMilliseconds)
-    ]
+    let grains = plan.grains
     total = CellTable(schema: plan.schema(dimensions: 0), dictionary: dictionary, sorter: sorter)
     totalWriter = CellWriter(table: table, grains: grains, clock: clock, sorter: sorter)
     let hasBy = plan.by != nil
@@ -93,11 +93,11 @@ final class FunnelView {
     }
   }
 
-  func flush(newest: Int64?, into transaction: Transaction) {
-    totalWriter.flush(total, newest: newest, into: transaction)
+  func flush(newest: Int64?, lists: Bool, into transaction: Transaction) {
+    totalWriter.flush(total, newest: newest, lists: lists && isOutput, into: transaction)
     total.clear()
     if let byValue, let byWriter {
-      byWriter.flush(byValue, newest: newest, into: transaction)
+      byWriter.flush(byValue, newest: newest, lists: lists && isOutput, into: transaction)
       byValue.clear()
     }
   }

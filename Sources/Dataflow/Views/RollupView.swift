@@ -6,6 +6,7 @@ import Stores
 /// - State: cells of `RollupPlan.schema`; what changed since the last commit in memory, all of it in the store.
 final class RollupView {
   private let plan: RollupPlan
+  private let isOutput: Bool
   private let clock: BucketClock
   private let writer: CellWriter
   private let dictionary: TextDictionary
@@ -15,8 +16,11 @@ final class RollupView {
   private var cellOfRow: UnsafeMutablePointer<UInt32>
   private var filterValues: UnsafeMutablePointer<UInt8>
 
-  init(_ plan: RollupPlan, table: UInt16, clock: BucketClock, dictionary: TextDictionary, sorter: RadixSort) {
+  init(
+    _ plan: RollupPlan, table: UInt16, isOutput: Bool, clock: BucketClock, dictionary: TextDictionary, sorter: RadixSort
+  ) {
     self.plan = plan
+    self.isOutput = isOutput
     self.clock = clock
     self.dictionary = dictionary
     writer = CellWriter(table: table, grains: plan.definition.grains, clock: clock, sorter: sorter)
@@ -44,8 +48,8 @@ final class RollupView {
     for (part, column) in zip(plan.parts, cells.columns) { add(rows, part, column) }
   }
 
-  func flush(newest: Int64?, into transaction: Transaction) {
-    writer.flush(cells, newest: newest, into: transaction)
+  func flush(newest: Int64?, lists: Bool, into transaction: Transaction) {
+    writer.flush(cells, newest: newest, lists: lists && isOutput, into: transaction)
     cells.clear()
   }
 

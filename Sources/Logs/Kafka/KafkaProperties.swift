@@ -13,6 +13,8 @@ enum KafkaProperties {
     "enable.partition.eof": "it is always on",
     "partition.assignment.strategy": "it is always cooperative-sticky",
     "enable.idempotence": "it is always on", "acks": "it is always all", "request.required.acks": "it is always all",
+    "transactional.id": "it is made from 'group', the topology and the partition",
+    "partitioner": "it is always Java's",
     "statistics.interval.ms": "it is always 1000", "log.queue": "it is always on",
   ]
 
@@ -46,6 +48,9 @@ enum KafkaProperties {
   static let fixedProducer: [(String, String)] = [
     ("enable.idempotence", "true"), ("acks", "all"), ("statistics.interval.ms", "1000"), ("log.queue", "true"),
   ]
+
+  /// Java's partitioner, so that a key has one partition whoever wrote it.
+  static let fixedSink: [(String, String)] = fixedProducer + [("partitioner", "murmur2_random")]
 
   /// Whether a property's value must not be shown, wherever it came from.
   static func isSecret(_ name: String) -> Bool {

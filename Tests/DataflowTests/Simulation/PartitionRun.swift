@@ -38,10 +38,15 @@ final class PartitionRun {
   private let batch: EventBatch
   private var chain: Chain
   private(set) var crashes = 0
+  private let outputs: Outputs
+  private let topic: Topic?
 
   init(
-    _ plan: Plan, _ records: [Oracle.Record], partition: Int, of partitions: Int, _ schedule: Schedule
+    _ plan: Plan, _ records: [Oracle.Record], partition: Int, of partitions: Int, _ schedule: Schedule,
+    outputs: Outputs = Outputs(), topic: Topic? = nil
   ) throws(Failure) {
+    self.outputs = outputs
+    self.topic = topic
     self.plan = plan
     self.records = records
     self.partition = partition
@@ -51,13 +56,14 @@ final class PartitionRun {
     options.inMemory = true
     store = try Store(path: "/simulation/\(partition)", options)
     batch = EventBatch(projection: plan.projection)
-    chain = try PartitionRun.chain(plan, store, schedule, records)
+    chain = try PartitionRun.chain(plan, store, schedule, records, outputs)
   }
 
   private static func chain(
-    _ plan: Plan, _ store: Store, _ schedule: Schedule, _ records: [Oracle.Record]
+    _ plan: Plan, _ store: Store, _ schedule: Schedule, _ records: [Oracle.Record], _ outputs: Outputs
   ) throws(Failure) -> Chain {
-    try Chain(plan: plan, store: store, hasStamps: records.first?.stamp != nil, bytes: schedule.bytes)
+    try Chain(
+      plan: plan, store: store, hasStamps: records.first?.stamp != nil, bytes: schedule.bytes, outputs: outputs)
   }
 
   var ledger: Dataflow.Ledger { chain.ledger }
@@ -75,7 +81,7 @@ final class PartitionRun {
       if crashes < 20, random.chance(schedule.crashPercent) {
         // What was not committed is lost; the store tells where to go on.
         crashes += 1
-        chain = try PartitionRun.chain(plan, store, schedule, records)
+        chain = try PartitionRun.chain(plan, store, schedule, records, outputs)
         next = try position()
       }
     }
@@ -94,13 +100,16 @@ final class PartitionRun {
     bytes += [UInt8](repeating: 0, count: 64)
     batch.decode(bytes, ranges: ranges, count: ranges.count)
     for row in 0..<batch.count where batch.status[row] == 0 {
-      if Int(batch.partitionHash[row]) % partitions != partition { batch.status[row] = Rejection.misplaced.rawValue }
+      if partitions > 1, Int(batch.partitionHash[row]) % partitions != partition {
+        batch.status[row] = Rejection.misplaced.rawValue
+      }
     }
     try chain.prefetch(batch)
     chain.apply(batch, stamps: stamps)
   }
 
   private func commit(_ next: Int) throws(Failure) {
+    try topic?.beforeCommit(store)
     let transaction = Transaction()
     try chain.commit(into: transaction)
     var value = ByteWriter()
@@ -108,6 +117,7 @@ final class PartitionRun {
     transaction.put(KeyLayout.position, value.bytes)
     try store.commit(transaction)
     chain.committed()
+    try topic?.afterCommit(store)
   }
 
   private func position() throws(Failure) -> Int {
