@@ -84,6 +84,16 @@ enum DurableFile {
     }
   }
 
+  /// Bytes of all files below a directory; 0 when there is none.
+  static func treeBytes(_ directory: String) -> Int {
+    list(directory).reduce(0) { sum, name in
+      var status = stat()
+      guard lstat("\(directory)/\(name)", &status) == 0 else { return sum }
+      if status.st_mode & S_IFMT == S_IFDIR { return sum + treeBytes("\(directory)/\(name)") }
+      return sum + Int(status.st_size)
+    }
+  }
+
   /// What is free for us on the file system that holds a path; nil when the system does not say.
   static func freeBytes(_ path: String) -> Int? {
     var space = statvfs()
@@ -102,6 +112,12 @@ enum DurableFile {
     let message = "cannot \(what) \(path): \(String(cString: strerror(number)))"
     return number == ENOSPC || number == EDQUOT || number == EIO || number == EMFILE
       ? .unavailable(message) : .invalid(message)
+  }
+
+  /// Gives a directory its name for good.
+  static func renameDirectory(_ from: String, to: String) throws(Failure) {
+    guard rename(from, to) == 0 else { throw failed("rename", from) }
+    try syncDirectory(of: to)
   }
 
   private static func syncDirectory(of path: String) throws(Failure) {
