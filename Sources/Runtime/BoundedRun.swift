@@ -106,7 +106,9 @@ public struct BoundedRun: Sendable {
     }
     var records: Int64 = 0
     for status in topology.statuses where status.failure == nil {
-      records += max(0, (try source.endOffset(partition: status.partition) ?? 0) - status.offset)
+      let end = try source.endOffset(partition: status.partition) ?? 0
+      let bound = task.bounds.isEmpty ? .max : task.bounds[status.partition]
+      records += max(0, min(end, bound) - status.offset)
     }
     let total = records
     progress = { (topology.statuses.reduce(0) { $0 + $1.readThisRun }, total) }
@@ -115,15 +117,7 @@ public struct BoundedRun: Sendable {
   private static func generation(
     _ data: DataDirectory, _ file: (text: String, topology: Topology), _ input: Input
   ) throws(Failure) -> Generation {
-    var starts: [Int64] = []
-    var stamps: [Int64?] = []
-    switch input {
-    case .files(let paths, let keyed, let count):
-      starts = Array(repeating: 0, count: keyed ? paths.count : count)
-      stamps = starts.map { _ in nil }
-    case .log(let log): (starts, stamps) = try log.beginnings()
-    case .kafka(let log): (starts, stamps) = try log.beginnings()
-    }
+    let (starts, stamps) = try input.beginnings()
     guard try data.currentGeneration(of: file.topology.name) != nil else {
       return try Generation.create(
         data, topology: file.topology, text: file.text, source: input.source, starts: starts, stamps: stamps)
@@ -139,7 +133,7 @@ public struct BoundedRun: Sendable {
     return generation
   }
 
-  private static func check(
+  static func check(
     _ generation: Generation, isOf source: Generation.Source, partitions: Int
   ) throws(Failure) {
     let place = generation.directory

@@ -94,6 +94,12 @@ enum DurableFile {
     }
   }
 
+  /// Bytes of a file; 0 when there is none.
+  static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+
   /// What is free for us on the file system that holds a path; nil when the system does not say.
   static func freeBytes(_ path: String) -> Int? {
     var space = statvfs()

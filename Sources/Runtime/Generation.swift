@@ -152,14 +152,14 @@ public struct Generation: Sendable {
   ///
   /// - Errors: `.corrupt` when the log no longer begins where it did: what is missing would be missing from the numbers.
   func firstPosition(_ partition: Int, of log: any Log) throws(Failure) -> LogPosition {
-    let position = try log.startPosition(partition: partition)
-    guard position.offset <= starts[partition] else {
+    let first = try log.startPosition(partition: partition).offset
+    guard first <= starts[partition] else {
       throw .corrupt(
-        "partition \(partition) has no state yet and its log now begins at offset \(position.offset), not at "
-          + "\(starts[partition]) as when generation \(number) was made: restore the log, or build the state anew in another "
-          + "data directory from what there is")
+        "partition \(partition) has no state yet and its log now begins at offset \(first), not at "
+          + "\(starts[partition]) as when generation \(number) was made: restore the log, or drop this generation and build one "
+          + "from what there is")
     }
-    return position
+    return try log.position(partition: partition, at: starts[partition])
   }
 
   func partitionDirectory(_ partition: Int) -> String {

@@ -115,7 +115,7 @@ public struct Generations: Sendable {
 
   func removeScratch() { remove("\(home)/scratch") }
 
-  private func nextNumber() throws(Failure) -> Int {
+  func nextNumber() throws(Failure) -> Int {
     var last = numbers.last ?? 0
     if let text = try DurableFile.read("\(home)/last") {
       guard let number = Int(text.filter { !$0.isWhitespace }) else {

@@ -56,6 +56,9 @@ public final class OfflineTopology: Sendable {
       completeUntil: until, takenAt: wallMilliseconds())
   }
 
+  /// Nil when nothing was committed yet.
+  func snapshot(_ partition: Int) -> Snapshot? { stores[partition]?.snapshot() }
+
   /// As the last commits left them.
   public func statuses() throws(Failure) -> [PartitionStatus] {
     var all: [PartitionStatus] = []
