@@ -13,6 +13,11 @@ public struct API: Sendable {
     self.version = version
   }
 
+  /// Who asks whether the process lives is told so whatever else it does.
+  public static let lane: @Sendable (String) -> Server.Lane? = { path in
+    path == "/healthz" ? nil : path.hasPrefix("/peers/") ? .peers : .answers
+  }
+
   public func respond(_ request: Request) -> Response {
     guard let route = route(request.path) else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")

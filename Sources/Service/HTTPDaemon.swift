@@ -5,6 +5,9 @@ import Synchronization
 
 /// Owns an `MHD_Daemon`, the listening socket it serves, and what its callbacks point to.
 ///
+/// The library's own threads read and write; requests are answered on the threads of a lane, while their connections are
+/// suspended, so a slow answer holds up nobody but those behind it in its lane.
+///
 /// `@unchecked Sendable`: `state` is only touched under its mutex; the rest is constant. The callbacks' pointer to `self` is
 /// not retained: `stop`, called from `Server.deinit` at the latest, ends all threads that could use it.
 final class HTTPDaemon: @unchecked Sendable {
@@ -14,17 +17,31 @@ final class HTTPDaemon: @unchecked Sendable {
     case stopped
   }
 
-  /// One request while its body arrives; owned by the connection's `con_cls` until the request is completed.
-  private final class Exchange {
+  /// One request while its body arrives, and its answer; owned by the connection's `con_cls` until the request is completed.
+  ///
+  /// `@unchecked Sendable`: while its connection is suspended the lane's thread has it, else the library's.
+  private final class Exchange: @unchecked Sendable {
     var body: [UInt8] = []
+    var response: Response?
+  }
+
+  /// A suspended connection, which is valid until it is resumed.
+  private struct Suspended: @unchecked Sendable {
+    let connection: OpaquePointer
   }
 
   /// Of one connection: headers and the target of a request, parts of its body.
   private static let connectionBytes = 64 << 10
+  /// That read requests and write answers.
+  private static let networkThreads: UInt32 = 2
+  private static let peerThreads = 2
 
   private let socket: ListeningSocket
   private let options: Server.Options
   private let respond: @Sendable (Request) -> Response
+  private let lanes: [Server.Lane: LaneThreads]
+  /// No more requests go to the lanes.
+  private let isStopping = Mutex(false)
   // OpaquePointer is not Sendable: see the type's comment.
   private nonisolated(unsafe) var state = State.idle
   private let guardian = Mutex(())
@@ -33,6 +50,10 @@ final class HTTPDaemon: @unchecked Sendable {
     self.socket = socket
     self.options = options
     self.respond = respond
+    lanes = [
+      .answers: LaneThreads(name: "answers", threads: options.threads),
+      .peers: LaneThreads(name: "peers", threads: HTTPDaemon.peerThreads),
+    ]
   }
 
   func start() throws(Failure) {
@@ -40,7 +61,7 @@ final class HTTPDaemon: @unchecked Sendable {
       guard case .idle = state else { return false }
       let context = Unmanaged.passUnretained(self).toOpaque()
       let daemon = mhd_start(
-        socket.descriptor, UInt32(clamping: options.threads), UInt32(clamping: options.connections),
+        socket.descriptor, HTTPDaemon.networkThreads, UInt32(clamping: options.connections),
         UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed,
         context)
       guard let daemon else {
@@ -55,6 +76,9 @@ final class HTTPDaemon: @unchecked Sendable {
   }
 
   func stop() {
+    // The library must not be stopped while connections are suspended, so what was asked is answered first.
+    isStopping.withLock { $0 = true }
+    for lane in lanes.values { lane.end() }
     guardian.withLock { _ in
       switch state {
       // Waits for its threads, and closes the socket.
@@ -92,6 +116,7 @@ final class HTTPDaemon: @unchecked Sendable {
       return isHostless ? queue(connection, HTTPDaemon.hostless) : HTTPDaemon.yes
     }
     let exchange = Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
+    if let response = exchange.response { return queue(connection, response) }
     guard size == 0 else {
       exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size))
       size = 0
@@ -100,7 +125,25 @@ final class HTTPDaemon: @unchecked Sendable {
     }
     let request = Request(
       String(cString: method), String(cString: url), query: items(connection), body: exchange.body)
-    return queue(connection, respond(request))
+    guard let lane = options.lane(request.path) else { return queue(connection, respond(request)) }
+    return answer(request, exchange, connection, lanes[lane]!)
+  }
+
+  private func answer(
+    _ request: Request, _ exchange: Exchange, _ connection: OpaquePointer, _ lane: LaneThreads
+  ) -> MHD_Result {
+    let suspended = Suspended(connection: connection)
+    // Under the lock, so that a lane that ends has all that was suspended.
+    let isTaken = isStopping.withLock { isStopping in
+      guard !isStopping else { return false }
+      MHD_suspend_connection(connection)
+      lane.add { [self] in
+        exchange.response = respond(request)
+        MHD_resume_connection(suspended.connection)
+      }
+      return true
+    }
+    return isTaken ? HTTPDaemon.yes : queue(connection, HTTPDaemon.stopping)
   }
 
   private func announcedBytes(_ connection: OpaquePointer) -> Int {
@@ -130,8 +173,7 @@ final class HTTPDaemon: @unchecked Sendable {
   }
 
   private func queue(_ connection: OpaquePointer, _ response: Response) -> MHD_Result {
-    var body = response.body
-    let made = body.withUTF8 { bytes in
+    let made = response.bytes.withUnsafeBufferPointer { bytes in
       MHD_create_response_from_buffer(
         bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), HTTPDaemon.copied)
     }
@@ -141,6 +183,7 @@ final class HTTPDaemon: @unchecked Sendable {
     return MHD_queue_response(connection, UInt32(response.status), made)
   }
 
+  private static let stopping = Response.problem(503, "the server is being stopped", [Response.retrySoon])
   private static let hostless = Response.problem(400, "the request names no host")
   private static let tooLarge = Response.problem(413, "the request's body is larger than this server takes")
 

@@ -9,11 +9,16 @@ public struct Response: Equatable, Sendable {
 
   public var status: Int
   public var headers: [Header]
-  public var body: String
+  public var bytes: [UInt8]
+  public var body: String { String(decoding: bytes, as: UTF8.self) }
 
   init(_ status: Int, _ contentType: String, _ body: String, _ more: [Header] = []) {
+    self.init(status, contentType, Array(body.utf8), more)
+  }
+
+  init(_ status: Int, _ contentType: String, _ bytes: [UInt8], _ more: [Header] = []) {
     self.status = status
-    self.body = body
+    self.bytes = bytes
     headers =
       [
         Header(name: "Content-Type", value: contentType),

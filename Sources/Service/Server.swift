@@ -1,12 +1,22 @@
 import Basics
 import Synchronization
 
-/// HTTP on a loopback address: a pool of threads of its own that read requests, ask `respond`, and write what it answers.
+/// HTTP on a loopback address: threads of its own that read requests, ask `respond`, and write what it answers.
 ///
-/// `respond` runs on those threads and may block: other connections of the same thread wait for it.
+/// `respond` may block in a lane: only requests of the same lane wait for it.
 public final class Server: Sendable {
+  /// Requests that may wait for each other.
+  public enum Lane: Hashable, Sendable {
+    case answers
+    /// Asked by other instances, whose answers wait for them: they must never wait for an answer of ours.
+    case peers
+  }
+
   public struct Options: Sendable {
+    /// That answer requests.
     public var threads = 2
+    /// By path; nil: answered at once, by a thread that must not wait.
+    public var lane: @Sendable (String) -> Lane? = { _ in .answers }
     public var connections = 1_000
     /// A connection on which nothing happens for so long is closed.
     public var idleSeconds = 30

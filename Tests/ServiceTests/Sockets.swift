@@ -109,6 +109,29 @@ import Testing
     #expect(try #require(RawClient.ask(server.port, "GET", "/fine")).body == "GET /fine; body ")
   }
 
+  @Test func slowAnswersHoldUpOnlyTheirOwnKind() throws {
+    let release = DispatchSemaphore(value: 0)
+    var options = Server.Options()
+    options.threads = 1
+    options.lane = { $0 == "/alive" ? nil : $0 == "/peers" ? .peers : .answers }
+    let server = try Server(host: "127.0.0.1", port: 0, options: options) { request in
+      if request.path == "/slow" { release.wait() }
+      return Response(200, "text/plain", request.path)
+    }
+    try server.start()
+    defer { server.stop() }
+    let slow = try (0..<5).map { _ in
+      let client = try #require(RawClient(port: server.port))
+      client.send("GET /slow HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+      return client
+    }
+    for path in ["/alive", "/peers", "/alive"] {
+      #expect(try #require(RawClient.ask(server.port, "GET", path)).body == path)
+    }
+    for _ in slow { release.signal() }
+    for client in slow { #expect(client.readToEnd()?.hasSuffix("/slow") == true) }
+  }
+
   @Test func stoppingClosesConnectionsAndWaitsForAnswers() throws {
     let entered = DispatchSemaphore(value: 0)
     let release = DispatchSemaphore(value: 0)

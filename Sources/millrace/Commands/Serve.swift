@@ -78,6 +78,7 @@ final class Serving {
     let api = API(node, version: Millrace.version)
     var http = Server.Options()
     http.threads = place.configuration.http.threads
+    http.lane = API.lane
     http.connections = place.configuration.http.connections
     server = try Server(host: listen.host, port: listen.port, options: http) { api.respond($0) }
   }
