@@ -162,7 +162,7 @@ public final class LiveTopology: Sendable {
     return Reading(
       topology: generation.topology, generation: generation.number, answers: answers,
       partial: statuses.compactMap(LiveTopology.missing),
-      completeUntil: LiveTopology.completeUntil(statuses), takenAt: now)
+      completeUntil: LiveTopology.completeUntil(statuses), takenAt: now, exactFrom: generation.exactFrom)
   }
 
   private static func missing(_ status: PartitionStatus) -> MissingPartition? {

@@ -53,7 +53,7 @@ public final class OfflineTopology: Sendable {
     }
     return Reading(
       topology: generation.topology, generation: generation.number, answers: answers, partial: missing,
-      completeUntil: until, takenAt: wallMilliseconds())
+      completeUntil: until, takenAt: wallMilliseconds(), exactFrom: generation.exactFrom)
   }
 
   /// Nil when nothing was committed yet.

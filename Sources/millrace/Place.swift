@@ -91,7 +91,13 @@ struct Place {
   func openTopology(_ arguments: Arguments, view: String?) throws(Failure) -> OfflineTopology {
     let data = try openData(create: false)
     let name = try data.topology(named: arguments.text("topology"), view: view)
-    return try OfflineTopology(data, topology: name, memory: memoryBytes)
+    let offline = try OfflineTopology(data, topology: name, memory: memoryBytes)
+    if let exact = offline.generation.exactFrom {
+      Console.warn(
+        "generation \(offline.generation.number) was built from a log that no longer held everything: what is before "
+          + "\(Timestamp(milliseconds: exact)) is incomplete")
+    }
+    return offline
   }
 
   /// What a generation was built from, to be read again.
