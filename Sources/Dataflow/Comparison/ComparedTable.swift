@@ -23,27 +23,27 @@ struct ComparedTable {
     var number = 0
     var count = 1
 
+    /// By a hash of the dimensions' texts, which is the same in every dictionary.
+    @inline(__always) func holds(_ dictionary: TextDictionary, _ dimensions: Int, _ code: (Int) -> UInt32) -> Bool {
+      if count == 1 { return true }
+      var hash: UInt32 = 7
+      for dimension in 0..<dimensions { hash = (hash &* 31) &+ dictionary.hash(code(dimension)) }
+      return Int((hash &* 0x9E37_79B9) >> 8) % count == number
+    }
+
     var parts: [Slice] { (0..<4).map { Slice(number: number + $0 * count, count: count * 4) } }
   }
 
   func firstBucket(atOrAfter time: Int64) throws(Failure) -> Int64? { try first(time) }
 
-  /// Windows end at multiples of a step, so that no hour is cut in two; days are taken one by one.
-  func windowEnd(_ bucket: Int64) -> Int64 {
-    switch grain {
-    case .day: bucket + 1
-    case .hour: Timestamp.floor(bucket, to: Timestamp.day) + Timestamp.day
-    case .minute: Timestamp.floor(bucket, to: Timestamp.hour) + Timestamp.hour
-    }
-  }
-
-  /// Rows of stored buckets in [start, end); nil when they take more than the limit and may be taken in parts.
+  /// Rows of some stored buckets; nil when they take more than the limit and may be taken in parts.
   func read(
-    _ start: Int64, _ end: Int64, _ slice: Slice, _ options: Comparison.Options
+    _ window: BucketWindow, _ slice: Slice, _ options: Comparison.Options
   ) throws(Failure) -> ComparedWindow? {
     let dictionary = TextDictionary()
     var scan = CellScan(
-      table: table, grain: grain, start: start, end: end, group: group, parts: Array(schema.parts.indices),
+      table: table, grain: grain, start: window.start, end: window.end, group: group,
+      parts: Array(schema.parts.indices),
       schema: schema,
       row: { stored in
         guard let row = row(stored), options.start.map({ row >= $0 }) ?? true, options.end.map({ row < $0 }) ?? true
@@ -51,14 +51,10 @@ struct ComparedTable {
         return row
       })
     if slice.count > 1 {
-      scan.accepts = { codes in
-        var hash: UInt32 = 7
-        for dimension in group { hash = (hash &* 31) &+ dictionary.hash(codes[dimension]) }
-        return Int((hash &* 0x9E37_79B9) >> 8) % slice.count == slice.number
-      }
+      scan.accepts = { codes in slice.holds(dictionary, group.count) { codes[group[$0]] } }
     }
     // One cell may be too large by itself.
-    let byteLimit = group.isEmpty || slice.count >= 4_096 ? .max : options.byteLimit
+    let byteLimit = window.halves == nil && (group.isEmpty || slice.count >= 4_096) ? .max : options.byteLimit
     guard let cells = try scan.run(snapshots, dictionary, byteLimit: byteLimit) else { return nil }
     return ComparedWindow(self, cells)
   }

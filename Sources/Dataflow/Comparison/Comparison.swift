@@ -189,23 +189,27 @@ public struct Comparison: Sendable {
     while true {
       let nexts = [try left?.firstBucket(atOrAfter: from), try right?.firstBucket(atOrAfter: from)]
       guard let next = nexts.compactMap({ $0 }).min() else { return }
-      let sample = (left ?? right)!
-      if let end = options.end, next >= sample.windowEnd(end) { return }
-      let end = sample.windowEnd(next)
-      try merge(left, right, next, end, ComparedTable.Slice(), body)
-      from = end
+      let window = BucketWindow((left ?? right)!.grain, from: next)
+      // Rows that start in the range may hold stored buckets that start up to an hour later.
+      if let end = options.end, next >= end + Timestamp.hour { return }
+      try merge(left, right, window, ComparedTable.Slice(), body)
+      from = window.end
     }
   }
 
-  /// A slice of a window; in four parts when it does not fit, as often as it takes.
+  /// A slice of a window; in parts when it does not fit, of time first, as often as it takes.
   private func merge(
-    _ left: ComparedTable?, _ right: ComparedTable?, _ start: Int64, _ end: Int64, _ slice: ComparedTable.Slice,
+    _ left: ComparedTable?, _ right: ComparedTable?, _ window: BucketWindow, _ slice: ComparedTable.Slice,
     _ body: (_ bucket: Int64, ComparedRow?, ComparedRow?) -> Void
   ) throws(Failure) {
-    let one = left == nil ? ComparedWindow.empty : try left!.read(start, end, slice, options)
-    let other = right == nil || one == nil ? ComparedWindow.empty : try right!.read(start, end, slice, options)
+    let one = left == nil ? ComparedWindow.empty : try left!.read(window, slice, options)
+    let other = right == nil || one == nil ? ComparedWindow.empty : try right!.read(window, slice, options)
     if let one, let other { return hand(one, other, body) }
-    for part in slice.parts { try merge(left, right, start, end, part, body) }
+    if let halves = window.halves {
+      for half in [halves.0, halves.1] { try merge(left, right, half, slice, body) }
+    } else {
+      for part in slice.parts { try merge(left, right, window, part, body) }
+    }
   }
 
   private func hand(

@@ -68,26 +68,24 @@ struct StoredTable {
     return found
   }
 
-  /// The cells of a bucket; nil when they take more than the limit and may be taken in parts.
+  /// The cells of some buckets; nil when they take more than the limit and may be taken in parts.
   func read(
-    _ snapshot: Snapshot, _ bucket: Int64, _ slice: ComparedTable.Slice, byteLimit: Int
+    _ snapshot: Snapshot, _ window: BucketWindow, _ slice: ComparedTable.Slice, byteLimit: Int,
+    _ shows: (Int64) -> Bool
   ) throws(Failure) -> StoredCells? {
     let dictionary = TextDictionary()
     let cells = CellTable(schema: schema, dictionary: dictionary)
     var first = ByteWriter()
     var last = ByteWriter()
-    KeyLayout.cells(table: table, grain: definition.grain, bucket: bucket, into: &first)
-    KeyLayout.cells(table: table, grain: definition.grain, bucket: bucket + 1, into: &last)
-    let isSmallest = schema.dimensions == 0 || slice.count >= 4_096
+    KeyLayout.cells(table: table, grain: definition.grain, bucket: window.start, into: &first)
+    KeyLayout.cells(table: table, grain: definition.grain, bucket: window.end, into: &last)
+    let isSmallest = window.halves == nil && (schema.dimensions == 0 || slice.count >= 4_096)
     var fits = true
-    try snapshot.scan(from: first.bytes, to: last.bytes) { _, value throws(Failure) in
+    try snapshot.scan(from: first.bytes, to: last.bytes) { key, value throws(Failure) in
+      let bucket = try KeyLayout.bucket(ofCellKey: key)
+      guard shows(bucket) else { return true }
       try CellBlock.decode(value, into: cells) { codes in
-        if slice.count > 1 {
-          var hash: UInt32 = 7
-          for dimension in 0..<schema.dimensions { hash = (hash &* 31) &+ dictionary.hash(codes[dimension]) }
-          guard Int((hash &* 0x9E37_79B9) >> 8) % slice.count == slice.number else { return nil }
-        }
-        return bucket
+        slice.holds(dictionary, schema.dimensions) { codes[$0] } ? bucket : nil
       }
       fits = isSmallest || cells.byteCount <= byteLimit
       return fits
@@ -96,7 +94,7 @@ struct StoredTable {
   }
 }
 
-/// Cells of one bucket of one partition, by their dimensions.
+/// Cells of one partition, by bucket and dimensions.
 struct StoredCells {
   private let table: StoredTable
   private let cells: CellTable
@@ -112,7 +110,11 @@ struct StoredCells {
 
   var count: Int { order.count }
 
+  func bucket(_ index: Int) -> Int64 { cells.buckets[order[index]] }
+
   func compare(_ index: Int, _ other: StoredCells, _ otherIndex: Int) -> Int {
+    let (a, b) = (bucket(index), other.bucket(otherIndex))
+    if a != b { return a < b ? -1 : 1 }
     for dimension in 0..<cells.schema.dimensions {
       let order = compareBytes(bytes(index, dimension), other.bytes(otherIndex, dimension))
       if order != 0 { return order }
@@ -125,10 +127,9 @@ struct StoredCells {
   }
 
   /// The cell alone as it would be stored: equal bytes, equal cells, members included.
-  func encoded(_ index: Int) -> [UInt8] {
-    var writer = ByteWriter()
-    CellBlock.encode(cells, cells: [order[index]], members: members, into: &writer)
-    return Array(writer.bytes)
+  func encode(_ index: Int, into writer: inout ByteWriter) {
+    writer.clear()
+    CellBlock.encode(cells, cells: order[index...index], members: members, into: &writer)
   }
 
   func dimensions(_ index: Int) -> [ViewDifference.NamedDimension] {

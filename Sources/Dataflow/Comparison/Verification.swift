@@ -47,6 +47,9 @@ public final class Verification {
   private let exactFrom: Int64?
   private let options: Options
   private let clock: BucketClock
+  private var servedCell = ByteWriter()
+  private var rebuiltCell = ByteWriter()
+  private var place = ByteWriter()
 
   /// - `newestStamp`: of all partitions: by it buckets expire.
   /// - `exactFrom`: earlier buckets are not compared; milliseconds; nil: both states began at the same place.
@@ -82,25 +85,33 @@ public final class Verification {
     _ users: (served: StoredUsers, rebuilt: StoredUsers)?
   ) throws(Failure) {
     let expired = CellWriter.expiry(table.definition, newestStamp)
+    let shows = { [clock, options] (bucket: Int64) in
+      clock.bucketEnd(bucket, grain: table.definition.grain) > expired && options.end.map { bucket < $0 } ?? true
+    }
     var from = options.start ?? .min
     while true {
       let firsts = [try table.firstBucket(served, from), try table.firstBucket(rebuilt, from)]
-      guard let bucket = firsts.compactMap({ $0 }).min() else { return }
-      if let end = options.end, bucket >= end { return }
-      from = bucket + 1
-      guard clock.bucketEnd(bucket, grain: table.definition.grain) > expired else { continue }
-      try compare(table, bucket, ComparedTable.Slice(), partition, served, rebuilt, users)
+      guard let next = firsts.compactMap({ $0 }).min() else { return }
+      if let end = options.end, next >= end { return }
+      let window = BucketWindow(table.definition.grain, from: next)
+      try compare(table, window, ComparedTable.Slice(), partition, (served, rebuilt), users, shows)
+      from = window.end
     }
   }
 
   private func compare(
-    _ table: StoredTable, _ bucket: Int64, _ slice: ComparedTable.Slice, _ partition: Int, _ served: Snapshot,
-    _ rebuilt: Snapshot, _ users: (served: StoredUsers, rebuilt: StoredUsers)?
+    _ table: StoredTable, _ window: BucketWindow, _ slice: ComparedTable.Slice, _ partition: Int,
+    _ states: (served: Snapshot, rebuilt: Snapshot), _ users: (served: StoredUsers, rebuilt: StoredUsers)?,
+    _ shows: (Int64) -> Bool
   ) throws(Failure) {
-    let one = try table.read(served, bucket, slice, byteLimit: options.byteLimit)
-    let other = one == nil ? nil : try table.read(rebuilt, bucket, slice, byteLimit: options.byteLimit)
+    let one = try table.read(states.served, window, slice, byteLimit: options.byteLimit, shows)
+    let other = one == nil ? nil : try table.read(states.rebuilt, window, slice, byteLimit: options.byteLimit, shows)
     guard let one, let other else {
-      for part in slice.parts { try compare(table, bucket, part, partition, served, rebuilt, users) }
+      if let halves = window.halves {
+        for half in [halves.0, halves.1] { try compare(table, half, slice, partition, states, users, shows) }
+      } else {
+        for part in slice.parts { try compare(table, window, part, partition, states, users, shows) }
+      }
       return
     }
     var (i, j) = (0, 0)
@@ -110,30 +121,39 @@ public final class Verification {
       let right = order >= 0 ? j : nil
       if left != nil { i += 1 }
       if right != nil { j += 1 }
+      let bucket = left.map(one.bucket) ?? other.bucket(right!)
       if let exactFrom, bucket < exactFrom {
         cellsNotCompared += 1
         continue
       }
       cells += 1
-      if let left { add(table, bucket, partition, one.encoded(left)) }
-      let isSame =
-        if let left, let right {
-          users == nil ? one.encoded(left) == other.encoded(right) : one.isSame(left, other, right, users!)
-        } else { false }
-      if !isSame { note(table, bucket, partition, one, left, other, right) }
+      if let left {
+        one.encode(left, into: &servedCell)
+        add(table, bucket, partition)
+      }
+      if let left, let right, isSame(one, left, other, right, users) { continue }
+      note(table, bucket, partition, one, left, other, right)
     }
   }
 
-  private func add(_ table: StoredTable, _ bucket: Int64, _ partition: Int, _ cell: [UInt8]) {
-    var writer = ByteWriter()
-    writer.fixed64(UInt64(partition))
-    writer.byte(table.definition.grain.rawValue)
-    writer.fixed32(UInt32(table.table))
-    writer.ordered64(bucket)
-    let key = cell.span.withUnsafeBytes { bytes in
-      writer.raw(bytes)
-      return Events.digest(writer.bytes)
-    }
+  /// `servedCell` is the first of the two already.
+  private func isSame(
+    _ one: StoredCells, _ left: Int, _ other: StoredCells, _ right: Int,
+    _ users: (served: StoredUsers, rebuilt: StoredUsers)?
+  ) -> Bool {
+    if let users { return one.isSame(left, other, right, users) }
+    other.encode(right, into: &rebuiltCell)
+    return compareBytes(servedCell.bytes, rebuiltCell.bytes) == 0
+  }
+
+  private func add(_ table: StoredTable, _ bucket: Int64, _ partition: Int) {
+    place.clear()
+    place.fixed64(UInt64(partition))
+    place.byte(table.definition.grain.rawValue)
+    place.fixed32(UInt32(table.table))
+    place.ordered64(bucket)
+    place.raw(servedCell.bytes)
+    let key = Events.digest(place.bytes)
     sum &+= key.high
     otherSum &+= key.low
   }
