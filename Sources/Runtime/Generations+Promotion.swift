@@ -43,7 +43,7 @@ extension Generations {
     let shown = try live.reading().answers.earliestBucket()
     guard let shown, max(live.generation.exactFrom ?? .min, shown) < exact else { return }
     throw .invalid(
-      "generation \(number) was built from a log that begins later: it is exact from \(Timestamp(milliseconds: exact)) on, and "
+      "generation \(number) knows less of the past: it is exact from \(Timestamp(milliseconds: exact)) on, and "
         + "generation \(live.generation.number) shows exact numbers from "
         + "\(Timestamp(milliseconds: max(live.generation.exactFrom ?? .min, shown))) on; earlier numbers would get smaller or "
         + "vanish: --accept-shorter-history if that is wanted")

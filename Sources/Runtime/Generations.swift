@@ -218,7 +218,8 @@ public struct Generations: Sendable {
     remove("\(home)/gen-\(number).gone")
   }
 
-  /// What is kept of generations that are neither served nor being built nor where a rollback would go.
+  /// What is kept of generations that were served once, cancelled, or overtaken before they were served; not of the live one
+  /// and the one before it.
   public struct Keeping: Sendable {
     public var count: Int
     /// Since they were last served, or made; nil is no limit.
@@ -232,7 +233,10 @@ public struct Generations: Sendable {
 
   /// Drops old generations beyond what is kept, and says which.
   public func prune(_ keeping: Keeping, now: Int64) throws(Failure) -> [Int] {
-    let old = try all().filter { $0.state == .retired || $0.state == .cancelled }
+    let live = try live() ?? 0
+    let old = try all().filter {
+      $0.state == .retired || $0.state == .cancelled || $0.state == .caughtUp && $0.number < live
+    }
     var dropped: [Int] = []
     for (age, listed) in old.reversed().enumerated() {
       let since = listed.record.liveUntil ?? listed.generation?.createdAt ?? now
