@@ -84,14 +84,24 @@ enum DurableFile {
     }
   }
 
-  /// Bytes of all files below a directory; 0 when there is none.
+  /// Bytes of all files below a directory; 0 when there is none. What has several names there counts once.
   static func treeBytes(_ directory: String) -> Int {
-    list(directory).reduce(0) { sum, name in
+    var seen: Set<ino_t> = []
+    return treeBytes(directory, &seen)
+  }
+
+  private static func treeBytes(_ directory: String, _ seen: inout Set<ino_t>) -> Int {
+    var bytes = 0
+    for name in list(directory) {
       var status = stat()
-      guard lstat("\(directory)/\(name)", &status) == 0 else { return sum }
-      if status.st_mode & S_IFMT == S_IFDIR { return sum + treeBytes("\(directory)/\(name)") }
-      return sum + Int(status.st_size)
+      guard lstat("\(directory)/\(name)", &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        bytes += treeBytes("\(directory)/\(name)", &seen)
+      } else if status.st_nlink == 1 || seen.insert(status.st_ino).inserted {
+        bytes += Int(status.st_size)
+      }
     }
+    return bytes
   }
 
   /// Bytes of a file; 0 when there is none.

@@ -31,7 +31,7 @@ public struct Generation: Sendable {
   }
 
   /// `generation.json`: what is fixed when a generation is made. Fields that may be nil are not in older directories.
-  struct Description: Codable {
+  struct Description: Codable, Sendable {
     var format: Int
     var number: Int
     var digest: String
@@ -116,7 +116,9 @@ public struct Generation: Sendable {
     return generation
   }
 
-  private let semantics: Int?
+  /// As it stands in `generation.json`.
+  let description: Description
+  private var semantics: Int? { description.semantics }
 
   init(_ directory: String, _ topology: Topology, _ description: Description) {
     self.directory = directory
@@ -128,7 +130,7 @@ public struct Generation: Sendable {
     starts = description.starts
     startStamps = description.startStamps ?? description.starts.map { _ in nil }
     createdAt = description.createdAt
-    semantics = description.semantics
+    self.description = description
   }
 
   /// Its frozen text.

@@ -257,6 +257,12 @@ public struct Generations: Sendable {
         remove(path)
         continue
       }
+      for partition in DurableFile.list(path) where partition.hasPrefix("p-") {
+        StateCopy.finishExchange("\(path)/\(partition)/state")
+        for half in DurableFile.list("\(path)/\(partition)/checkpoints") where half.hasSuffix(".new") {
+          remove("\(path)/\(partition)/checkpoints/\(half)")
+        }
+      }
       // An older program wrote into the final directory; without its description it was never read from.
       guard name.hasPrefix("gen-"), let number = Int(name.dropFirst(4)), number != live else { continue }
       let content = DurableFile.list(path)
@@ -266,7 +272,7 @@ public struct Generations: Sendable {
 
   private func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
-  private static func json(_ value: some Encodable) -> String {
+  static func json(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     do { return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n" } catch {

@@ -13,7 +13,7 @@ enum Millrace {
       Command(Validate.syntax, Validate.run), Command(PlanCommand.syntax, PlanCommand.run),
       Command(Deploy.syntax, Deploy.run), Command(Replay.syntax, Replay.run), Command(Diff.syntax, Diff.run),
       Command(Promote.syntax, Promote.run), Command(Rollback.syntax, Rollback.run), Command(Drop.syntax, Drop.run),
-      Command(Verify.syntax, Verify.run),
+      Command(Verify.syntax, Verify.run), Command(CheckpointCommand.syntax, CheckpointCommand.run),
       Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
       Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),

@@ -143,6 +143,50 @@ private let osAsWell = [
     #expect(deployed.run("verify", "web").code == 0)
   }
 
+  @Test func checkpointsAreGoneBackTo() throws {
+    let deployed = Deployed(events: 5_000)
+    let before = Made.numbers(deployed.data)
+    #expect(deployed.run("checkpoint", "restore", "web").code == 1, "there is none yet")
+    #expect(deployed.run("checkpoint", "create", "web", "--json").json["checkpoint"] as? Int == 1)
+    let more = deployed.run(
+      "import", Made.events(deployed.scratch, "more.ndjson", count: 1_000, seed: 8), "--allow-late")
+    #expect(more.code == 0, "\(more.errors)")
+    #expect(deployed.run("run", Made.topology).code == 0)
+    let after = Made.numbers(deployed.data)
+    #expect(deployed.run("checkpoint", "create", "web").code == 0)
+    #expect(deployed.run("checkpoint", "restore", "web", "--id", "1").code == 0)
+    Made.expectEqual(before, Made.numbers(deployed.data), "restored")
+    #expect(deployed.run("run", Made.topology).code == 0)
+    Made.expectEqual(after, Made.numbers(deployed.data), "restored and read on")
+    #expect(deployed.run("verify", "web").code == 0)
+
+    // To another directory with the same log.
+    let (copy, exported) = (deployed.scratch.path("copy"), deployed.scratch.path("exported"))
+    #expect(deployed.run("checkpoint", "export", "web", exported, "--id", "1").code == 0)
+    try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: "\(deployed.data)/log", toPath: "\(copy)/log")
+    #expect(Program.run("checkpoint", "import", exported, "--data", copy).code == 0)
+    Made.expectEqual(before, Made.numbers(copy), "imported")
+    #expect(Program.run("run", Made.topology, "--data", copy).code == 0)
+    Made.expectEqual(after, Made.numbers(copy), "imported and read on")
+
+    // A damaged copy is found before anything is replaced.
+    let file =
+      "\(exported)/p-1/"
+      + (try FileManager.default.contentsOfDirectory(atPath: "\(exported)/p-1").first {
+        $0.hasSuffix(".sst") || $0.hasSuffix(".log")
+      })!
+    var bytes = try Data(contentsOf: URL(filePath: file))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(filePath: file))
+    let damaged = Program.run("checkpoint", "import", exported, "--data", deployed.scratch.path("third"))
+    #expect(damaged.code == 2)
+    #expect(damaged.errors.contains("another content"), "\(damaged.errors)")
+    #expect(deployed.run("checkpoint", "create", "web", "--keep", "1").code == 0)
+    let left = deployed.run("checkpoint", "list", "web", "--json").json["checkpoints"] as? [Any]
+    #expect(left?.count == 1)
+  }
+
   /// With one kept beside the live one and the one before it, the third is removed.
   @Test func oldGenerationsAreKeptByCount() {
     let deployed = Deployed(events: 2_000)
