@@ -21,32 +21,52 @@ extension Generations {
       "topology '\(topology)' has no other generation than the one that is served: 'millrace deploy' builds one")
   }
 
+  /// How far a generation has come, whether it is at work or not.
+  public struct Standing: Sendable {
+    public var generation: Generation
+    public var statuses: [PartitionStatus]
+    /// The start of the earliest bucket it shows; milliseconds; nil when it shows none.
+    public var earliestBucket: Int64?
+
+    public init(_ offline: OfflineTopology) throws(Failure) {
+      generation = offline.generation
+      statuses = try offline.statuses()
+      earliestBucket = try offline.reading().answers.earliestBucket()
+    }
+
+    public init(_ live: LiveTopology) throws(Failure) {
+      generation = live.generation
+      statuses = live.statuses
+      earliestBucket = try live.reading().answers.earliestBucket()
+    }
+
+    /// From when on the numbers it shows are exact.
+    var shownFrom: Int64? { earliestBucket.map { max(generation.exactFrom ?? .min, $0) } }
+  }
+
   /// Throws what speaks against serving a generation.
   ///
   /// - `ends`: by partition, the log's end; nil for files.
   public func check(
-    _ candidate: OfflineTopology, against live: OfflineTopology, ends: [Int64]?, _ terms: PromotionTerms
+    _ candidate: Standing, against live: Standing, ends: [Int64]?, _ terms: PromotionTerms
   ) throws(Failure) {
     let number = candidate.generation.number
     let remedy = "let 'millrace deploy' or 'millrace replay' build it to the log's end, or --force"
-    let statuses = try candidate.statuses()
-    let served = try live.statuses()
     if !terms.isForced {
-      if let stopped = statuses.first(where: { $0.failure != nil }) {
+      if let stopped = candidate.statuses.first(where: { $0.failure != nil }) {
         throw .invalid(
           "generation \(number) is not whole: its partition \(stopped.partition) stopped: \(stopped.failure!.message); "
             + remedy)
       }
-      try checkIsCaughtUp(number, statuses, served, ends, remedy)
+      try checkIsCaughtUp(number, candidate.statuses, live.statuses, ends, remedy)
     }
-    guard !terms.acceptsShorterHistory, let exact = candidate.generation.exactFrom else { return }
-    let shown = try live.reading().answers.earliestBucket()
-    guard let shown, max(live.generation.exactFrom ?? .min, shown) < exact else { return }
+    guard !terms.acceptsShorterHistory, let exact = candidate.generation.exactFrom, let shown = live.shownFrom,
+      shown < exact
+    else { return }
     throw .invalid(
-      "generation \(number) knows less of the past: it is exact from \(Timestamp(milliseconds: exact)) on, and "
-        + "generation \(live.generation.number) shows exact numbers from "
-        + "\(Timestamp(milliseconds: max(live.generation.exactFrom ?? .min, shown))) on; earlier numbers would get smaller or "
-        + "vanish: --accept-shorter-history if that is wanted")
+      "generation \(number) knows less of the past: it is exact from \(Timestamp(milliseconds: exact)) on, and generation "
+        + "\(live.generation.number) shows exact numbers from \(Timestamp(milliseconds: shown)) on; earlier numbers would get "
+        + "smaller or vanish: --accept-shorter-history if that is wanted")
   }
 
   private func checkIsCaughtUp(

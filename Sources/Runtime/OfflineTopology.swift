@@ -56,8 +56,8 @@ public final class OfflineTopology: Sendable {
       completeUntil: until, takenAt: wallMilliseconds(), exactFrom: generation.exactFrom)
   }
 
-  /// Nil when nothing was committed yet.
-  func snapshot(_ partition: Int) -> Snapshot? { stores[partition]?.snapshot() }
+  /// By partition, without those that have no state.
+  var snapshots: [Int: Snapshot] { stores.mapValues { $0.snapshot() } }
 
   /// As the last commits left them.
   public func statuses() throws(Failure) -> [PartitionStatus] {

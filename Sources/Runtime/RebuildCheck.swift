@@ -24,17 +24,43 @@ public struct RebuildCheck: Sendable {
     public var isEqual: Bool { differingCells == 0 && others.isEmpty }
   }
 
+  private let generation: Generation
+  private let plan: Plan
+  /// As the partitions were at one moment each; what has no state yet is not among them.
+  private let served: [Int: Snapshot]
+
+  /// - Errors: `.unavailable` when a partition stopped: what it holds is not its whole log.
+  public init(of offline: OfflineTopology) throws(Failure) {
+    _ = try offline.offsetsOfWhole()
+    try self.init(offline.generation, offline.snapshots)
+  }
+
+  /// Of a generation at work, which goes on while it is checked.
+  public init(of live: LiveTopology) throws(Failure) {
+    if let stopped = live.statuses.first(where: { $0.failure != nil }) {
+      throw .unavailable("partition \(stopped.partition) stopped: \(stopped.failure!.message)")
+    }
+    try self.init(live.generation, live.stores.withLock { $0.mapValues { $0.snapshot() } })
+  }
+
+  private init(_ generation: Generation, _ served: [Int: Snapshot]) throws(Failure) {
+    self.generation = generation
+    self.served = served
+    plan = try Plan(generation.topology)
+  }
+
   /// - `run`: works through the rebuilding, to its end, and throws what stopped it.
-  /// - Errors: `.invalid` when what is served is not whole, or stands where its files no longer end.
-  public static func run(
-    _ data: DataDirectory, topology: String, input: BoundedRun.Input, options: BoundedRun.Options,
-    comparing: Verification.Options, run: (BoundedRun) throws(Failure) -> Void
+  /// - Errors: `.invalid` when what is served stands where its files no longer end.
+  public func run(
+    _ data: DataDirectory, input: BoundedRun.Input, options: BoundedRun.Options, comparing: Verification.Options,
+    run: (BoundedRun) throws(Failure) -> Void
   ) throws(Failure) -> Result {
-    let generation = try Generation.load(data, topology: topology)
-    let served = try OfflineTopology(data, generation, memory: options.memory / 4)
-    let offsets = try served.offsetsOfWhole()
-    let (starts, stamps) = try starts(generation, input)
-    let generations = Generations(data, of: topology)
+    let offsets = try (0..<generation.partitionCount).map { (partition) throws(Failure) in
+      guard let snapshot = served[partition] else { return generation.starts[partition] }
+      return try PartitionTask.position(in: snapshot)?.offset ?? generation.starts[partition]
+    }
+    let (starts, stamps) = try RebuildCheck.starts(generation, input)
+    let generations = Generations(data, of: generation.topology.name)
     let scratch = try generations.scratch(of: generation, starts: starts, stamps: stamps)
     defer { generations.removeScratch() }
 
@@ -48,13 +74,14 @@ public struct RebuildCheck: Sendable {
     try run(try BoundedRun(scratch, input: input, options: other) { _, _ in })
 
     let rebuilt = try OfflineTopology(data, scratch, memory: options.memory / 4)
-    try checkPlace(served, rebuilt, offsets)
+    try checkPlace(rebuilt, offsets)
     let exactFrom = starts == generation.starts ? nil : scratch.exactFrom
     let verification = try Verification(
-      plan: try Plan(generation.topology), newestStamp: try served.reading().answers.newestStamp, exactFrom: exactFrom,
-      options: comparing)
+      plan: plan, newestStamp: try Answers(plan: plan, snapshots: Array(served.values)).newestStamp,
+      exactFrom: exactFrom, options: comparing)
+    let others = rebuilt.snapshots
     for partition in 0..<generation.partitionCount {
-      guard let one = served.snapshot(partition), let other = rebuilt.snapshot(partition) else {
+      guard let one = served[partition], let other = others[partition] else {
         guard offsets[partition] == starts[partition] else {
           throw .corrupt("partition \(partition) has no state, and its log has records")
         }
@@ -83,22 +110,24 @@ public struct RebuildCheck: Sendable {
     )
   }
 
-  private static func checkPlace(
-    _ served: OfflineTopology, _ rebuilt: OfflineTopology, _ offsets: [Int64]
-  ) throws(Failure) {
-    if served.generation.source.isKeyed {
-      let reached = try rebuilt.offsetsOfWhole()
-      guard reached == offsets else {
-        throw .unavailable("the log gave offsets \(reached) where \(offsets) is served: bring back the whole log")
+  private func checkPlace(_ rebuilt: OfflineTopology, _ offsets: [Int64]) throws(Failure) {
+    let statuses = try rebuilt.statuses()
+    if generation.source.isKeyed {
+      guard statuses.map(\.offset) == offsets else {
+        throw .unavailable(
+          "the log gave offsets \(statuses.map(\.offset)) where \(offsets) is served: bring back the whole log")
       }
       return
     }
-    let records = try [served, rebuilt].map { (topology) throws(Failure) in
-      try topology.statuses().reduce(Int64(0)) { $0 + $1.ledger.read }
+    var read: Int64 = 0
+    for snapshot in served.values {
+      read += try Ledger.read(
+        from: try snapshot.get(KeyLayout.ledger), columns: plan.projection.columns.count
+      ).read
     }
-    guard records[0] == records[1] else {
-      throw .invalid(
-        "\(records[0]) records are served and the files hold \(records[1]): run 'millrace run' with them first")
+    let records = statuses.reduce(0) { $0 + $1.ledger.read }
+    guard read == records else {
+      throw .invalid("\(read) records are served and the files hold \(records): 'millrace run' with them first")
     }
   }
 }

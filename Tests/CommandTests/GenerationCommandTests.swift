@@ -209,7 +209,9 @@ private let osAsWell = [
       ["deploy", file, "--promote-when-caught-up", "--config", deployed.configuration, "--threads", "1"],
       deployed.scratch)
     #expect(killed > 3, "the machine was too fast for the test to kill anything")
-    #expect(deployed.run("deploy", file, "--promote-when-caught-up").code == 0)
+    // Killed between taking a number and making the directory, a number is left out.
+    let made = deployed.run("deploy", file, "--promote-when-caught-up", "--json").json["generation"] as? Int ?? 0
+    #expect(made >= 2)
     let after = Made.numbers(deployed.data)
     #expect(after["visits by hour"] != before["visits by hour"])
     #expect(after["traffic by hour"] == before["traffic by hour"])
@@ -217,19 +219,19 @@ private let osAsWell = [
     for _ in 0..<6 {
       for (verb, expected) in [("rollback", before), ("promote", after)] {
         // Either it was done or it was not; asked once more it is, and the numbers are whole.
-        let number = verb == "rollback" ? [] : ["2"]
+        let number = verb == "rollback" ? [] : ["\(made)"]
         let words = [verb, "web"] + number + ["--config", deployed.configuration]
         killer.kill(1, within: 0.06, words, deployed.scratch)
         let live =
           (deployed.run("status", "--json").json["topologies"] as? [[String: Any]] ?? [])[0]["generation"] as? Int
-        if live != (verb == "rollback" ? 1 : 2) { #expect(Program.run(words).code == 0) }
+        if live != (verb == "rollback" ? 1 : made) { #expect(Program.run(words).code == 0) }
         Made.expectEqual(expected, Made.numbers(deployed.data), verb)
       }
     }
     killer.kill(4, within: 0.3, ["verify", "web", "--config", deployed.configuration], deployed.scratch)
     #expect(deployed.run("verify", "web").code == 0)
     let left = try? FileManager.default.contentsOfDirectory(atPath: "\(deployed.data)/topologies/web")
-    #expect(left?.sorted() == ["current", "gen-1", "gen-2", "last"])
+    #expect(left?.sorted() == ["current", "gen-1", "gen-\(made)", "last"])
   }
 
   /// Of a log whose beginning is gone, nothing gets silently smaller. Seven days less a fifth, less horizon, gap and within,

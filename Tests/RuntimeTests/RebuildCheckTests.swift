@@ -54,7 +54,8 @@ private let text = """
     }
 
     func check(_ comparing: Verification.Options = Verification.Options()) throws -> RebuildCheck.Result {
-      try RebuildCheck.run(data, topology: "small", input: input, options: options, comparing: comparing) {
+      let served = try OfflineTopology(data, topology: "small", memory: 64 << 20)
+      return try RebuildCheck(of: served).run(data, input: input, options: options, comparing: comparing) {
         (run) throws(Failure) in try self.finish(run)
       }
     }

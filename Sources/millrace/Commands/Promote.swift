@@ -72,7 +72,7 @@ enum Promote {
         let opened = if let input { input } else { try place.input(of: generations) }
         ends = try opened.ends()
       }
-      try generations.check(candidate, against: live, ends: ends, terms)
+      try generations.check(.init(candidate), against: .init(live), ends: ends, terms)
     }
     try generations.promote(number)
     return try generations.prune(place.keeping, now: wallMilliseconds())

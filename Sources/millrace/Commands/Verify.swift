@@ -23,8 +23,9 @@ enum Verify {
     comparing.start = try arguments.time("from")
     comparing.end = try arguments.time("to")
     comparing.byteLimit = max(16 << 20, place.memoryBytes / 8)
-    let result = try RebuildCheck.run(
-      data, topology: generations.topology, input: try place.input(of: generations),
+    let served = try OfflineTopology(data, topology: generations.topology, memory: place.memoryBytes / 4)
+    let result = try RebuildCheck(of: served).run(
+      data, input: try place.input(of: generations),
       options: try place.runOptions(arguments), comparing: comparing, run: Foreground.complete)
     if arguments.has("json") {
       Console.print(json(generations.topology, result))
