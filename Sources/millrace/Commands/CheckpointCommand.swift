@@ -4,7 +4,7 @@ import Runtime
 /// Copies of what is served, to go back to.
 enum CheckpointCommand {
   static let syntax = CommandSyntax(
-    verb: "checkpoint", positional: ["create|list|restore|drop|export|import", "NAME", "DIR"],
+    verb: "checkpoint", positional: ["create|list|restore|drop|export|import", "NAME|DIR", "[DIR]"],
     summary: "Copy a topology's state as it stands, and go back to a copy.",
     options: [
       .value("id", "N", "which checkpoint (default: the newest); 'list' has their numbers"),

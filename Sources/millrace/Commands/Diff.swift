@@ -6,7 +6,7 @@ import Service
 /// What is different between two generations.
 enum Diff {
   static let syntax = CommandSyntax(
-    verb: "diff", positional: ["NAME", "A", "B"],
+    verb: "diff", positional: ["NAME", "[A]", "[B]"],
     summary: "Compare two generations cell by cell (default: the live one with the newest); 0 equal, 1 different.",
     options: [
       .value("view", "VIEW", "only this view"),

@@ -5,7 +5,7 @@ import Runtime
 /// Serves another generation.
 enum Promote {
   static let syntax = CommandSyntax(
-    verb: "promote", positional: ["NAME", "N"],
+    verb: "promote", positional: ["NAME", "[N]"],
     summary: "Serve another generation of a topology from now on (default: the newest that was never served).",
     options: [
       .flag("force", "also one that is not caught up"), Deploy.shorterOption,
