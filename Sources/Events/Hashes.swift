@@ -21,5 +21,10 @@ public func textHash(_ start: UnsafePointer<UInt8>, _ length: Int) -> UInt32 { d
 /// 128 bits of any text, for digests of meaning: the same in every process and on every machine.
 public func digest(_ text: String) -> Key128 {
   var text = text
-  return text.withUTF8 { sipHash(UnsafeRawBufferPointer($0), key0: 0x6d69_6c6c_7261_6365, key1: 0x6d65_616e_696e_6721) }
+  return text.withUTF8 { digest(UnsafeRawBufferPointer($0)) }
+}
+
+/// 128 bits of any bytes, as of a text.
+public func digest(_ bytes: UnsafeRawBufferPointer) -> Key128 {
+  sipHash(bytes, key0: 0x6d69_6c6c_7261_6365, key1: 0x6d65_616e_696e_6721)
 }

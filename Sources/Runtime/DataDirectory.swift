@@ -1,4 +1,5 @@
 import Basics
+import Foundation
 import Glibc
 
 /// The directory all state is under. One process owns it at a time.
@@ -10,6 +11,8 @@ public final class DataDirectory: Sendable {
 
   public let path: String
   private let lock: Int32
+  /// Held while generations change: several threads of a server may ask for it.
+  private let changes = NSRecursiveLock()
 
   /// - Errors: `.unavailable` when another process owns it; `.invalid` for a newer format, or, with `create` false, when there
   ///   is nothing.
@@ -25,6 +28,8 @@ public final class DataDirectory: Sendable {
     lock = try DataDirectory.lock(path)
     // From here on `deinit` closes the lock, also when this throws.
     try checkFormat(create: create)
+    // The lock is ours, so what is half made or half gone is nobody's work.
+    for name in DurableFile.list("\(path)/topologies") { Generations(self, of: name).sweep() }
   }
 
   /// For those who only look: without a lock, so what is read may change meanwhile.
@@ -65,6 +70,13 @@ public final class DataDirectory: Sendable {
       throw .invalid(
         "\(path) has format \(format), this program knows \(DataDirectory.format): use the newer program that wrote it")
     }
+  }
+
+  /// One change of generations at a time.
+  func changing<R>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
+    changes.lock()
+    defer { changes.unlock() }
+    return try body()
   }
 
   /// Names of topologies with a generation.

@@ -84,6 +84,32 @@ enum DurableFile {
     }
   }
 
+  /// Bytes of all files below a directory; 0 when there is none. What has several names there counts once.
+  static func treeBytes(_ directory: String) -> Int {
+    var seen: Set<ino_t> = []
+    return treeBytes(directory, &seen)
+  }
+
+  private static func treeBytes(_ directory: String, _ seen: inout Set<ino_t>) -> Int {
+    var bytes = 0
+    for name in list(directory) {
+      var status = stat()
+      guard lstat("\(directory)/\(name)", &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        bytes += treeBytes("\(directory)/\(name)", &seen)
+      } else if status.st_nlink == 1 || seen.insert(status.st_ino).inserted {
+        bytes += Int(status.st_size)
+      }
+    }
+    return bytes
+  }
+
+  /// Bytes of a file; 0 when there is none.
+  static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+
   /// What is free for us on the file system that holds a path; nil when the system does not say.
   static func freeBytes(_ path: String) -> Int? {
     var space = statvfs()
@@ -102,6 +128,12 @@ enum DurableFile {
     let message = "cannot \(what) \(path): \(String(cString: strerror(number)))"
     return number == ENOSPC || number == EDQUOT || number == EIO || number == EMFILE
       ? .unavailable(message) : .invalid(message)
+  }
+
+  /// Gives a directory its name for good.
+  static func renameDirectory(_ from: String, to: String) throws(Failure) {
+    guard rename(from, to) == 0 else { throw failed("rename", from) }
+    try syncDirectory(of: to)
   }
 
   private static func syncDirectory(of path: String) throws(Failure) {

@@ -30,13 +30,17 @@ public struct Generation: Sendable {
     }
   }
 
-  private struct Description: Codable {
+  /// `generation.json`: what is fixed when a generation is made. Fields that may be nil are not in older directories.
+  struct Description: Codable, Sendable {
     var format: Int
     var number: Int
     var digest: String
     var partitions: Int
     var source: Source
     var starts: [Int64]
+    var startStamps: [Int64?]?
+    var createdAt: Int64?
+    var semantics: Int?
   }
 
   public let directory: String
@@ -47,69 +51,117 @@ public struct Generation: Sendable {
   public let source: Source
   /// By partition: the offset its log began with when the generation was made. History before it is not in the state.
   public let starts: [Int64]
+  /// By partition: no record before the start has a later stamp; milliseconds; nil where history is whole or nothing is known.
+  public let startStamps: [Int64?]
+  /// Milliseconds of the machine's clock; nil when an older program made it.
+  public let createdAt: Int64?
 
-  /// The generation that is served.
-  ///
-  /// - Errors: `.invalid` when its meaning is not this program's: another `semantics`, or a file that was edited.
-  public static func load(_ data: DataDirectory, topology name: String) throws(Failure) -> Generation {
-    guard let number = try data.currentGeneration(of: name) else {
+  /// - `number`: nil is the generation that is served.
+  /// - Errors: `.invalid` when there is none, or when its meaning is not this program's: another `semantics`, or a file that was
+  ///   edited.
+  public static func load(
+    _ data: DataDirectory, topology name: String, number: Int? = nil
+  ) throws(Failure) -> Generation {
+    let generation = try read(data, topology: name, number: number)
+    guard Semantics.digest(of: generation.topology) == generation.digest else {
+      let why =
+        generation.semantics == nil || generation.semantics == Semantics.number
+        ? "it was edited, or this program gives it another meaning"
+        : "the semantics of the state is \(generation.semantics!), this program's is \(Semantics.number)"
+      throw .invalid(
+        "\(generation.directory): the frozen topology no longer means what the state was built with (\(why)); nothing is "
+          + "mixed: use the program that built it, or rebuild the state with 'millrace replay \(name)'")
+    }
+    return generation
+  }
+
+  /// As `load`, also of another meaning: for those who rebuild it and do not read its state.
+  public static func read(
+    _ data: DataDirectory, topology name: String, number: Int? = nil
+  ) throws(Failure) -> Generation {
+    let current = try data.currentGeneration(of: name)
+    guard let number = number ?? current else {
       throw .invalid("\(data.path) holds no generation of topology '\(name)'")
     }
     let directory = "\(data.directory(of: name))/gen-\(number)"
     guard let text = try DurableFile.read("\(directory)/generation.json") else {
+      let known = Generations(data, of: name).numbers.map(String.init).joined(separator: ", ")
+      guard current == number else {
+        throw .invalid("topology '\(name)' has no generation \(number); it has \(known.isEmpty ? "none" : known)")
+      }
       throw .corrupt("\(directory)/generation.json is missing")
     }
     let description: Description
     do { description = try JSONDecoder().decode(Description.self, from: Data(text.utf8)) } catch {
       throw .corrupt("\(directory)/generation.json cannot be read: \(error)")
     }
-    let topology = try Topology.load(path: "\(directory)/topology.yaml")
-    guard Semantics.digest(of: topology) == description.digest else {
-      throw .invalid(
-        "\(directory): the frozen topology no longer means what the state was built with (it was edited, or this program "
-          + "gives it another meaning); use the program that built it, or rebuild the state in a new data directory")
-    }
-    return Generation(
-      directory: directory, number: number, topology: topology, digest: description.digest,
-      partitionCount: description.partitions, source: description.source, starts: description.starts)
+    return Generation(directory, try Topology.load(path: "\(directory)/topology.yaml"), description)
   }
 
-  /// Makes generation 1 of a topology. It exists from the moment `current` names it.
+  /// The first generation of a topology: it is served from the start, since there is nothing else.
   public static func create(
-    _ data: DataDirectory, topology: Topology, text: String, source: Source, starts: [Int64]
+    _ data: DataDirectory, topology: Topology, text: String, source: Source, starts: [Int64], stamps: [Int64?]? = nil
   ) throws(Failure) -> Generation {
-    let directory = "\(data.directory(of: topology.name))/gen-1"
-    try DurableFile.makeDirectory(directory)
-    try DurableFile.write(text, to: "\(directory)/topology.yaml")
-    let digest = Semantics.digest(of: topology)
-    let description = Description(
-      format: DataDirectory.format, number: 1, digest: digest, partitions: starts.count, source: source,
-      starts: starts)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    let encoded: String
-    do { encoded = String(decoding: try encoder.encode(description), as: UTF8.self) } catch {
-      preconditionFailure("a generation's description does not encode: \(error)")
+    let generations = Generations(data, of: topology.name)
+    // Killed between making it and serving it.
+    for number in generations.numbers {
+      guard let made = try? load(data, topology: topology.name, number: number), made.source == source,
+        made.starts == starts, made.digest == Semantics.digest(of: topology)
+      else { continue }
+      try generations.promote(number)
+      return made
     }
-    try DurableFile.write(encoded + "\n", to: "\(directory)/generation.json")
-    try DurableFile.write("1\n", to: "\(data.directory(of: topology.name))/current")
-    return Generation(
-      directory: directory, number: 1, topology: topology, digest: digest, partitionCount: starts.count, source: source,
-      starts: starts)
+    let generation = try generations.create(topology, text: text, source: source, starts: starts, stamps: stamps)
+    try generations.promote(generation.number)
+    return generation
+  }
+
+  /// As it stands in `generation.json`.
+  let description: Description
+  private var semantics: Int? { description.semantics }
+
+  init(_ directory: String, _ topology: Topology, _ description: Description) {
+    self.directory = directory
+    self.topology = topology
+    number = description.number
+    digest = description.digest
+    partitionCount = description.partitions
+    source = description.source
+    starts = description.starts
+    startStamps = description.startStamps ?? description.starts.map { _ in nil }
+    createdAt = description.createdAt
+    self.description = description
+  }
+
+  /// Its frozen text.
+  public func text() throws(Failure) -> String {
+    guard let text = try DurableFile.read("\(directory)/topology.yaml") else {
+      throw .corrupt("\(directory)/topology.yaml is missing")
+    }
+    return text
+  }
+
+  /// Buckets that start at this time or later have all their events in this state; milliseconds. Nil: all have.
+  ///
+  /// A missing event is no later than the start's stamp. What it may have done to later ones reaches as far as the horizon (it
+  /// was resent), a session (they were joined) and a funnel (it was an earlier step).
+  public var exactFrom: Int64? {
+    let reach = topology.reachMilliseconds
+    return zip(starts, startStamps).compactMap { start, stamp in start == 0 ? nil : stamp.map { $0 + 1 + reach } }.max()
   }
 
   /// Where an empty store begins to read.
   ///
   /// - Errors: `.corrupt` when the log no longer begins where it did: what is missing would be missing from the numbers.
   func firstPosition(_ partition: Int, of log: any Log) throws(Failure) -> LogPosition {
-    let position = try log.startPosition(partition: partition)
-    guard position.offset <= starts[partition] else {
+    let first = try log.startPosition(partition: partition).offset
+    guard first <= starts[partition] else {
       throw .corrupt(
-        "partition \(partition) has no state yet and its log now begins at offset \(position.offset), not at "
-          + "\(starts[partition]) as when generation \(number) was made: restore the log, or build the state anew in another "
-          + "data directory from what there is")
+        "partition \(partition) has no state yet and its log now begins at offset \(first), not at "
+          + "\(starts[partition]) as when generation \(number) was made: restore the log, or drop this generation and build one "
+          + "from what there is")
     }
-    return position
+    return try log.position(partition: partition, at: starts[partition])
   }
 
   func partitionDirectory(_ partition: Int) -> String {

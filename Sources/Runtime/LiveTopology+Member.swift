@@ -78,7 +78,7 @@ extension LiveTopology: KafkaMember {
   private func open(_ partition: Int) throws(Failure) -> Store {
     if let checkpoints = options.checkpoints {
       let state = "\(generation.partitionDirectory(partition))/state"
-      SharedCheckpoints.finishExchange(state)
+      StateCopy.finishExchange(state)
       let own = try ownOffset(partition)
       if let own, checkpoints.newest(partition: partition, start: generation.starts[partition]) ?? 0 > own,
         !letGo(partition)

@@ -167,7 +167,8 @@ public final class LiveTopology: Sendable {
     return Reading(
       topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
       offsets: offsets, partial: statuses.compactMap(LiveTopology.missing),
-      completeUntil: LiveTopology.completeUntil(statuses), takenAt: now)
+      completeUntil: LiveTopology.completeUntil(statuses), takenAt: now,
+      exactFrom: generation.exactFrom)
   }
 
   private static func missing(_ status: PartitionStatus) -> MissingPartition? {

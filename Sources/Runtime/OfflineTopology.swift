@@ -11,9 +11,16 @@ public final class OfflineTopology: Sendable {
   private let missing: [MissingPartition]
   private let data: DataDirectory
 
-  public init(_ data: DataDirectory, topology: String, memory: Int) throws(Failure) {
+  /// - `number`: nil is the generation that is served.
+  public convenience init(
+    _ data: DataDirectory, topology: String, number: Int? = nil, memory: Int
+  ) throws(Failure) {
+    try self.init(data, try Generation.load(data, topology: topology, number: number), memory: memory)
+  }
+
+  init(_ data: DataDirectory, _ generation: Generation, memory: Int) throws(Failure) {
     self.data = data
-    generation = try Generation.load(data, topology: topology)
+    self.generation = generation
     plan = try Plan(generation.topology)
     let budget = MemoryBudget(bytes: memory)
     var stores: [Int: Store] = [:]
@@ -48,8 +55,12 @@ public final class OfflineTopology: Sendable {
     }
     return Reading(
       topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
-      offsets: offsets, partial: missing, completeUntil: until, takenAt: wallMilliseconds())
+      offsets: offsets, partial: missing, completeUntil: until, takenAt: wallMilliseconds(),
+      exactFrom: generation.exactFrom)
   }
+
+  /// By partition, without those that have no state.
+  var snapshots: [Int: Snapshot] { stores.mapValues { $0.snapshot() } }
 
   /// As the last commits left them.
   public func statuses() throws(Failure) -> [PartitionStatus] {

@@ -94,7 +94,15 @@ public final class PartitionTask {
 
   /// The position a store stands for; nil before its first commit.
   static func position(in store: Store) throws(Failure) -> LogPosition? {
-    guard let stored = try store.get(KeyLayout.position) else { return nil }
+    try position(of: try store.get(KeyLayout.position))
+  }
+
+  static func position(in snapshot: Snapshot) throws(Failure) -> LogPosition? {
+    try position(of: try snapshot.get(KeyLayout.position))
+  }
+
+  private static func position(of stored: [UInt8]?) throws(Failure) -> LogPosition? {
+    guard let stored else { return nil }
     return try stored.span.withUnsafeBytes { (bytes) throws(Failure) in
       var reader = ByteReader(bytes, "log position")
       return try LogPosition(from: &reader)

@@ -27,6 +27,9 @@ public struct Reading: Sendable {
   public var completeUntil: Int64?
   /// Now, when the snapshots were taken.
   public var takenAt: Int64
+  /// Buckets that start before are incomplete: the log no longer held all of their events when the generation was built;
+  /// milliseconds; nil: none are.
+  public var exactFrom: Int64?
 
   /// Seconds between `completeUntil` and the moment of reading.
   public var freshnessSeconds: Int64? { completeUntil.map { max(0, (takenAt - $0) / 1_000) } }

@@ -13,18 +13,6 @@ public struct SharedCheckpoints: Sendable {
   /// How many of a partition are kept.
   private static let kept = 2
 
-  private struct Manifest: Codable {
-    var format = 1
-    var offset: Int64
-    var files: [File]
-
-    struct File: Codable {
-      var name: String
-      var bytes: Int
-      var crc32c: UInt32
-    }
-  }
-
   private let directory: String
   private let report: @Sendable (String) -> Void
 
@@ -48,29 +36,20 @@ public struct SharedCheckpoints: Sendable {
     defer { try? FileManager.default.removeItem(atPath: local) }
     try store.checkpoint(to: local)
     // What it stands for is read from it: commits went on while it was made.
-    let offset = try SharedCheckpoints.offset(of: local)
+    let offset = try StateCopy.offset(of: local)
     let parent = parent(partition, start)
-    let final = "\(parent)/\(SharedCheckpoints.name(offset))"
-    guard offset > 0, !FileManager.default.fileExists(atPath: "\(final)/manifest.json") else { return }
+    let final = "\(parent)/\(StateCopy.name(offset))"
+    guard offset > 0, !StateCopy.isWhole(final) else { return }
     try SharedCheckpoints.makeDirectories(parent)
     let temporary = "\(final).\(UUID().uuidString).tmp"
     defer { try? FileManager.default.removeItem(atPath: temporary) }
-    try DurableFile.makeDirectory(temporary)
-    var manifest = Manifest(offset: offset, files: [])
-    for name in DurableFile.list(local) where name != "LOCK" {
-      let (bytes, check) = try SharedCheckpoints.copy("\(local)/\(name)", to: "\(temporary)/\(name)")
-      manifest.files.append(Manifest.File(name: name, bytes: bytes, crc32c: check))
-    }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-    guard let encoded = try? encoder.encode(manifest) else { preconditionFailure("a manifest does not encode") }
-    try DurableFile.write(String(decoding: encoded, as: UTF8.self) + "\n", to: "\(temporary)/manifest.json")
+    try StateCopy.copy(local, to: temporary, offset: offset)
     // Another instance may have been first with the same offset, hence the same state.
     if rename(temporary, final) != 0, errno != ENOTEMPTY, errno != EEXIST {
       throw DurableFile.failed("rename", temporary)
     }
     for old in offsets(partition, start).dropLast(SharedCheckpoints.kept) {
-      try? FileManager.default.removeItem(atPath: "\(parent)/\(SharedCheckpoints.name(old))")
+      try? FileManager.default.removeItem(atPath: "\(parent)/\(StateCopy.name(old))")
     }
   }
 
@@ -80,44 +59,23 @@ public struct SharedCheckpoints: Sendable {
   /// Puts the newest copy that is further than `offset` where the state belongs; false when there is none.
   func fetch(partition: Int, start: Int64, furtherThan offset: Int64, into state: String) throws(Failure) -> Bool {
     for candidate in offsets(partition, start).reversed() where candidate > offset {
-      let source = "\(parent(partition, start))/\(SharedCheckpoints.name(candidate))"
+      let source = "\(parent(partition, start))/\(StateCopy.name(candidate))"
       let incoming = "\(state).incoming"
       try? FileManager.default.removeItem(atPath: incoming)
       do throws(Failure) {
-        try SharedCheckpoints.copyChecked(source, to: incoming)
+        try StateCopy.copyChecked(source, to: incoming)
       } catch {
         report("checkpoint \(source) cannot be used: \(error.message)")
         continue
       }
-      try SharedCheckpoints.exchange(state, incoming)
+      try StateCopy.exchange(state, incoming)
       return true
     }
     return false
   }
 
-  /// A state that was being exchanged when the process died.
-  static func finishExchange(_ state: String) {
-    if !FileManager.default.fileExists(atPath: state) { rename("\(state).old", state) }
-    try? FileManager.default.removeItem(atPath: "\(state).old")
-    try? FileManager.default.removeItem(atPath: "\(state).incoming")
-  }
-
-  private static func exchange(_ state: String, _ incoming: String) throws(Failure) {
-    if FileManager.default.fileExists(atPath: state), rename(state, "\(state).old") != 0 {
-      throw DurableFile.failed("rename", state)
-    }
-    guard rename(incoming, state) == 0 else { throw DurableFile.failed("rename", incoming) }
-    try? FileManager.default.removeItem(atPath: "\(state).old")
-  }
-
   private func parent(_ partition: Int, _ start: Int64) -> String {
     "\(directory)/start-\(start)/p-\(partition)"
-  }
-
-  /// Zeros in front, so that names sort as offsets do.
-  private static func name(_ offset: Int64) -> String {
-    let digits = String(offset)
-    return String(repeating: "0", count: 20 - digits.count) + digits
   }
 
   /// Of complete copies, ascending.
@@ -125,68 +83,15 @@ public struct SharedCheckpoints: Sendable {
     let parent = parent(partition, start)
     return DurableFile.list(parent).compactMap { name -> Int64? in
       guard name.count == 20, let offset = Int64(name),
-        FileManager.default.fileExists(atPath: "\(parent)/\(name)/manifest.json")
+        StateCopy.isWhole("\(parent)/\(name)")
       else { return nil }
       return offset
     }
-  }
-
-  private static func offset(of directory: String) throws(Failure) -> Int64 {
-    var options = Store.Options(budget: MemoryBudget(bytes: 64 << 20), stores: 1, merging: nil)
-    options.readOnly = true
-    let store = try Store(path: directory, options)
-    return try PartitionTask.position(in: store)?.offset ?? 0
   }
 
   private static func makeDirectories(_ path: String) throws(Failure) {
     do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
       throw .unavailable("cannot create \(path): \(error.localizedDescription)")
     }
-  }
-
-  private static func copyChecked(_ source: String, to target: String) throws(Failure) {
-    guard let text = try DurableFile.read("\(source)/manifest.json") else { throw .corrupt("it has no manifest") }
-    let manifest: Manifest
-    do { manifest = try JSONDecoder().decode(Manifest.self, from: Data(text.utf8)) } catch {
-      throw .corrupt("its manifest cannot be read: \(error)")
-    }
-    guard manifest.format == 1 else { throw .corrupt("its format is \(manifest.format), not 1") }
-    try DurableFile.makeDirectory(target)
-    for file in manifest.files {
-      guard !file.name.contains("/") else { throw .corrupt("its manifest names \(file.name)") }
-      let (bytes, check) = try copy("\(source)/\(file.name)", to: "\(target)/\(file.name)")
-      guard bytes == file.bytes, check == file.crc32c else {
-        throw .corrupt("\(file.name) has \(bytes) bytes and another content than the \(file.bytes) that were written")
-      }
-    }
-  }
-
-  /// Bytes and CRC-32C of what was copied and synced.
-  private static func copy(_ source: String, to target: String) throws(Failure) -> (Int, UInt32) {
-    let from = open(source, O_RDONLY | O_CLOEXEC)
-    guard from >= 0 else { throw DurableFile.failed("open", source) }
-    defer { close(from) }
-    let to = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard to >= 0 else { throw DurableFile.failed("create", target) }
-    defer { close(to) }
-    let capacity = 1 << 20
-    let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-    defer { buffer.deallocate() }
-    var (bytes, check): (Int, UInt32) = (0, 0)
-    while true {
-      let count = read(from, buffer, capacity)
-      guard count >= 0 else { throw DurableFile.failed("read", source) }
-      guard count > 0 else { break }
-      check = Checksum.crc32c(UnsafeRawBufferPointer(start: buffer, count: count), after: check)
-      var written = 0
-      while written < count {
-        let step = write(to, buffer + written, count - written)
-        guard step > 0 else { throw DurableFile.failed("write", target) }
-        written += step
-      }
-      bytes += count
-    }
-    guard fsync(to) == 0 else { throw DurableFile.failed("sync", target) }
-    return (bytes, check)
   }
 }

@@ -4,7 +4,8 @@ import Runtime
 
 /// Answers as JSON on one line: the bodies of the HTTP API and what `--json` prints.
 public enum AnswerText {
-  /// `{data, next_cursor, freshness_seconds, complete_until, generation}`, and `partial` and `provisional_from` where they apply.
+  /// `{data, next_cursor, freshness_seconds, complete_until, generation}`, and `partial`,
+  /// `provisional_from` and `incomplete_before` where they apply.
   public static func query(_ reading: Reading, _ answer: QueryAnswer) -> String {
     var json = JSONText()
     json.object { json in
@@ -84,6 +85,7 @@ public enum AnswerText {
     json.field("freshness_seconds", reading.freshnessSeconds)
     json.field("complete_until", reading.completeUntil.map(time))
     json.field("generation", reading.generation)
+    if let exact = reading.exactFrom { json.field("incomplete_before", time(exact)) }
     guard !reading.partial.isEmpty else { return }
     json.key("partial")
     json.array { json in

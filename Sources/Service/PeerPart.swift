@@ -4,13 +4,14 @@ import Runtime
 /// One instance's part of an answer that another puts together.
 ///
 /// - Layout: format 1; the partitions in it and their offsets; the newest stamp by which buckets expired in it; until when it
-///   is complete; partitions that stopped, and why; the cells.
+///   is complete, and from when it is exact; partitions that stopped, and why; the cells.
 struct PeerPart {
   static let format: UInt8 = 1
 
   var offsets: [Int: Int64]
   var newestStamp: Int64?
   var completeUntil: Int64?
+  var exactFrom: Int64?
   var partial: [MissingPartition]
   var cells: [UInt8]
 
@@ -18,6 +19,7 @@ struct PeerPart {
     offsets = reading.offsets
     newestStamp = reading.answers.newestStamp
     completeUntil = reading.completeUntil
+    exactFrom = reading.exactFrom
     partial = reading.partial
     self.cells = cells
   }
@@ -30,7 +32,7 @@ struct PeerPart {
       writer.varint(UInt64(partition))
       writer.zigzag(offset)
     }
-    for time in [newestStamp, completeUntil] {
+    for time in [newestStamp, completeUntil, exactFrom] {
       writer.byte(time == nil ? 0 : 1)
       writer.zigzag(time ?? 0)
     }
@@ -62,12 +64,12 @@ struct PeerPart {
       offsets[partition] = try reader.zigzag()
     }
     var times: [Int64?] = []
-    for _ in 0..<2 {
+    for _ in 0..<3 {
       let isThere = try reader.byte() != 0
       let time = try reader.zigzag()
       times.append(isThere ? time : nil)
     }
-    (newestStamp, completeUntil) = (times[0], times[1])
+    (newestStamp, completeUntil, exactFrom) = (times[0], times[1], times[2])
     partial = []
     for _ in 0..<(try reader.count(limit: reader.remaining)) {
       let partition = try reader.count()

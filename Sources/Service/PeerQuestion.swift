@@ -95,6 +95,7 @@ struct PeerQuestion {
       covered.formUnion(part.offsets.keys)
       covered.formUnion(part.partial.map(\.partition))
       reading.partial += part.partial
+      reading.exactFrom = [reading.exactFrom, part.exactFrom].compactMap { $0 }.max()
       if !part.offsets.isEmpty { times.append(part.completeUntil) }
       reading.offsets.merge(part.offsets) { own, _ in own }
     }

@@ -10,12 +10,16 @@ public enum StatusText {
     topology(live.generation, live.statuses, stateBytes: live.stateBytes, live.brokers)
   }
 
-  public static func topology(_ offline: OfflineTopology) throws(Failure) -> String {
-    topology(offline.generation, try offline.statuses(), stateBytes: offline.stateBytes)
+  public static func topology(
+    _ offline: OfflineTopology, generations: [Generations.Listed]? = nil
+  ) throws(Failure) -> String {
+    topology(
+      offline.generation, try offline.statuses(), stateBytes: offline.stateBytes, generations: generations)
   }
 
   public static func topology(
-    _ generation: Generation, _ statuses: [PartitionStatus], stateBytes: Int, _ brokers: BrokerStatus? = nil
+    _ generation: Generation, _ statuses: [PartitionStatus], stateBytes: Int, _ brokers: BrokerStatus? = nil,
+    generations: [Generations.Listed]? = nil
   ) -> String {
     var json = JSONText()
     json.object { json in
@@ -31,6 +35,10 @@ public enum StatusText {
         for status in statuses { partition(status, &json) }
       }
       json.field("state_bytes", stateBytes)
+      if let generations {
+        json.key("generations")
+        GenerationText.list(generations, &json)
+      }
       if let brokers { self.brokers(brokers, &json) }
     }
     return json.text

@@ -60,6 +60,10 @@ extension Configuration {
     if let place = checkpoints.map({ _ in shared.place }), kafka == nil {
       shared.report(place, "'checkpoints' are for instances that share partitions, so they need 'kafka' as the log")
     }
+    let kept = section.section("generations")
+    if let count = kept.integer("keep", in: 0...1_000) { generations.keep = count }
+    if let age = kept.retention("age") { generations.age = age }
+    kept.finish()
     let server = section.section("http")
     if let count = server.integer("threads", in: 1...64) { http.threads = count }
     if let count = server.integer("connections", in: 1...100_000) { http.connections = count }

@@ -16,6 +16,8 @@ public struct Configuration: Sendable, Equatable {
   public var kafka: Kafka?
   /// A directory that all instances of a group see, where states are left for the next owner of a partition; nil: none.
   public var checkpoints: Checkpoints?
+  /// What is kept of generations that are no longer served.
+  public var generations = Generations()
   /// Topology files to run, in order.
   public var topologies: [String] = []
   public var http = HTTP()
@@ -58,6 +60,15 @@ public struct Configuration: Sendable, Equatable {
     public var everyMilliseconds: Int64 = 5 * 60_000
 
     public init(path: String) { self.path = path }
+  }
+
+  /// The live generation, the one before it and those being built are kept in any case.
+  public struct Generations: Sendable, Equatable {
+    public var keep = 1
+    /// Since they were last served.
+    public var age = Retention.milliseconds(30 * 86_400_000)
+
+    public init() {}
   }
 
   public struct HTTP: Sendable, Equatable {

@@ -35,6 +35,8 @@ struct CommandSyntax {
   var summary: String
   var options: [Option] = []
   var examples: [String] = []
+  /// 1 is an answer, as of diff(1): whatever goes wrong is 2.
+  var failureIsTwo = false
 
   var help: String {
     var lines = ["millrace \(([verb] + positional).joined(separator: " ")) [options]", "", summary]

@@ -10,7 +10,11 @@ enum Millrace {
     [
       Command(Demo.syntax, Demo.run), Command(Serve.syntax, Serve.run), Command(Run.syntax, Run.run),
       Command(ImportFiles.syntax, ImportFiles.run),
-      Command(Validate.syntax, Validate.run), Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
+      Command(Validate.syntax, Validate.run), Command(PlanCommand.syntax, PlanCommand.run),
+      Command(Deploy.syntax, Deploy.run), Command(Replay.syntax, Replay.run), Command(Diff.syntax, Diff.run),
+      Command(Promote.syntax, Promote.run), Command(Rollback.syntax, Rollback.run), Command(Drop.syntax, Drop.run),
+      Command(Verify.syntax, Verify.run), Command(CheckpointCommand.syntax, CheckpointCommand.run),
+      Command(Status.syntax, Status.run), Command(Query.syntax, Query.run),
       Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),
       Command(DoctorCommand.syntax, DoctorCommand.run),
@@ -73,7 +77,7 @@ enum Millrace {
       return try command.run(arguments)
     } catch {
       Console.error(error.message)
-      return error.kind == .invalid ? 1 : 2
+      return error.kind == .invalid && !command.syntax.failureIsTwo ? 1 : 2
     }
   }
 

@@ -91,7 +91,69 @@ struct Place {
   func openTopology(_ arguments: Arguments, view: String?) throws(Failure) -> OfflineTopology {
     let data = try openData(create: false)
     let name = try data.topology(named: arguments.text("topology"), view: view)
-    return try OfflineTopology(data, topology: name, memory: memoryBytes)
+    let offline = try OfflineTopology(data, topology: name, memory: memoryBytes)
+    if let exact = offline.generation.exactFrom {
+      Console.warn(
+        "generation \(offline.generation.number) was built from a log that no longer held everything: what is before "
+          + "\(Timestamp(milliseconds: exact)) is incomplete")
+    }
+    return offline
+  }
+
+  /// What a generation was built from, to be read again.
+  ///
+  /// - Errors: `.invalid` for standard input, which cannot be, and for Kafka without a configuration that names it.
+  func input(
+    of source: Generation.Source, partitions: Int, _ topology: Dataflow.Topology
+  ) throws(Failure) -> BoundedRun.Input {
+    switch source {
+    case .files(let paths, let keyed):
+      guard !paths.contains("-") else {
+        throw .invalid("topology '\(topology.name)' was built from standard input, which cannot be read again")
+      }
+      return .files(paths, keyed: keyed, partitions: partitions)
+    case .log: return .log(try openLog(topic: topology.source.topic, readOnly: true))
+    case .kafka: return .kafka(try openKafka(topology.source))
+    }
+  }
+
+  /// The log that is configured.
+  func input(_ source: Dataflow.Topology.Source) throws(Failure) -> BoundedRun.Input {
+    kafka == nil ? .log(try openLog(topic: source.topic, readOnly: true)) : .kafka(try openKafka(source))
+  }
+
+  private func openKafka(_ source: Dataflow.Topology.Source) throws(Failure) -> KafkaLog {
+    guard let kafka else {
+      throw .invalid("this topology was built from Kafka: name the brokers with --config FILE")
+    }
+    let stamps = KafkaStamps(trustsHeader: source.trustStamps, trustsProducerTime: source.trustProducerTime)
+    return try KafkaLog(kafka, topic: source.topic, stamps: stamps)
+  }
+
+  /// Memory, threads and commits of work in the foreground.
+  func runOptions(_ arguments: Arguments) throws(Failure) -> BoundedRun.Options {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    return BoundedRun.Options(
+      memory: memoryBytes, threads: try arguments.integer("threads", in: 1...256) ?? cores)
+  }
+
+  /// What is kept of generations that are no longer served.
+  var keeping: Generations.Keeping {
+    let kept = configuration.generations
+    return Generations.Keeping(count: kept.keep, milliseconds: kept.age.milliseconds)
+  }
+
+  static let threadsOption = CommandSyntax.Option.value("threads", "N", "worker threads (default: one per core)")
+
+  /// The generations of the topology named, or of the only one.
+  func generations(_ name: String?, in data: DataDirectory) throws(Failure) -> Generations {
+    Generations(data, of: try data.topology(named: name, view: nil))
+  }
+
+  /// What the generation that is served was built from.
+  func input(of generations: Generations) throws(Failure) -> BoundedRun.Input {
+    let live = try Generation.read(generations.data, topology: generations.topology)
+    return try input(of: live.source, partitions: live.partitionCount, live.topology)
   }
 
   static func loadTopology(_ path: String) throws(Failure) -> (text: String, topology: Dataflow.Topology) {

@@ -89,6 +89,41 @@ import Testing
     Made.expectEqual(Made.numbers("\(disk)/data"), Made.numbers(scratch.path("whole")), "after a full disk")
   }
 
+  /// A generation that cannot be built says so; what is served goes on, and with room the same command goes on too.
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aFullDiskStopsADeployAndNothingElse() throws {
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=200m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    let configuration = scratch.write(
+      "millrace.yaml",
+      """
+      data: \(disk)/data
+      memory: 64MiB
+      log: { embedded: { path: \(scratch.path("log")), partitions: 3 } }
+      """)
+    let file = Made.events(scratch, "a.ndjson", count: 90_000)
+    #expect(Program.run("import", file, "--config", configuration).code == 0)
+    #expect(Program.run("run", Made.topology, "--config", configuration).code == 0)
+    let live = Made.numbers("\(disk)/data")
+    let text = try String(contentsOf: Program.root.appending(path: Made.topology), encoding: .utf8)
+    let changed = scratch.write("b.yaml", text.replacing("gap: 30m ", with: "gap: 20m "))
+    let free = try #require(
+      FileManager.default.attributesOfFileSystem(forPath: disk)[.systemFreeSize] as? Int)
+    #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=\((free >> 20) - 12) status=none") == 0)
+    let full = Program.run("deploy", changed, "--config", configuration)
+    #expect(full.code == 2, "\(full.output) \(full.errors)")
+    #expect(full.errors.contains("the disk is full"), "\(full.errors)")
+    Made.expectEqual(live, Made.numbers("\(disk)/data"), "what is served on a full disk")
+    #expect(Program.run("promote", Made.name, "--config", configuration).code == 1, "it is not caught up")
+    #expect(shell("rm \(disk)/ballast") == 0)
+    let after = Program.run("deploy", changed, "--config", configuration, "--json").json
+    #expect(after["resumed"] as? Bool == true)
+    #expect(after["state"] as? String == "caught_up")
+    #expect(Program.run("promote", Made.name, "--config", configuration).code == 0)
+    #expect(Program.run("verify", Made.name, "--config", configuration).code == 0)
+  }
+
   /// A server that starts on a full disk answers what it has, and says what it cannot go on with.
   @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
   func aServerOnAFullDiskAnswers() {

@@ -5,6 +5,7 @@ import Testing
 /// Made-up events of one seed, and what may be asked of a topology over them.
 enum Made {
   static let topology = "topologies/web.yaml"
+  static let name = "web"
 
   /// `--partitions` of an embedded log are the configuration's.
   static func events(

@@ -9,7 +9,8 @@ import Testing
 
   static let verbs = [
     "demo", "serve", "run", "import", "validate", "status", "query", "funnel", "export", "quarantine", "log",
-    "generate", "doctor",
+    "generate", "doctor", "plan", "deploy", "replay", "diff", "promote", "rollback", "drop", "verify",
+    "checkpoint",
   ]
 
   private func small() -> String {

@@ -112,4 +112,27 @@ struct RealDataTests {
       #expect(fromLog == fromFile)
     }
   }
+
+  /// What is served is what a replay gives, and another session gap changes visits and nothing else.
+  @Test(arguments: [RealData.travel, .store]) func verifiedAndDeployed(_ data: RealData) throws {
+    let scratch = Scratch()
+    #expect(Program.run("import", data.path, "--data", scratch.path("data"), "--json").code == 0)
+    #expect(Program.run("run", "topologies/\(data.topology).yaml", "--data", scratch.path("data")).code == 0)
+    let verified = Program.run("verify", data.topology, "--data", scratch.path("data"), "--json")
+    #expect(verified.code == 0, "\(verified.output) \(verified.errors)")
+    #expect(verified.json["cells"] as? Int ?? 0 > 1_000)
+    let text = try String(contentsOf: Program.root.appending(path: "topologies/\(data.topology).yaml"), encoding: .utf8)
+    let file = scratch.write("b.yaml", text + "\nsessions: { gap: 20m }\n")
+    #expect(Program.run("deploy", file, "--data", scratch.path("data")).code == 0)
+    let diff = Program.run("diff", data.topology, "--data", scratch.path("data"), "--json")
+    #expect(diff.code == 1)
+    for view in diff.json["views"] as? [[String: Any]] ?? [] {
+      let differing = ["changed", "added", "removed"].reduce(0) { $0 + (view[$1] as? Int ?? 0) }
+      #expect((differing > 0) == (view["view"] as? String == "visits"), "\(view)")
+    }
+    #expect(Program.run("promote", data.topology, "--data", scratch.path("data")).code == 0)
+    #expect(Program.run("verify", data.topology, "--data", scratch.path("data")).code == 0)
+    #expect(Program.run("rollback", data.topology, "--data", scratch.path("data")).code == 0)
+    data.check(scratch.path("data"))
+  }
 }

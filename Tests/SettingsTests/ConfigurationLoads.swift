@@ -26,6 +26,7 @@ import Testing
       log:
         embedded: { path: /log, partitions: 16, reserve: 10GB, segment_size: 1GiB, retention: { age: 30d, size: 50% } }
       topologies: [a.yaml, b.yaml]
+      generations: { keep: 0, age: forever }
       http: { threads: 8, connections: 5 }
       """)
     var expected = Configuration()
@@ -39,6 +40,8 @@ import Testing
     expected.log.retentionAge = .milliseconds(30 * Timestamp.day)
     expected.log.retentionSize = .percent(50)
     expected.topologies = ["a.yaml", "b.yaml"]
+    expected.generations.keep = 0
+    expected.generations.age = .forever
     expected.http.threads = 8
     expected.http.connections = 5
     #expect(configuration == expected)

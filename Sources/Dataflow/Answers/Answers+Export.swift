@@ -68,7 +68,7 @@ extension Answers {
     throw .invalid("view '\(view)' keeps no \(grain.name) grain; it has \(known)")
   }
 
-  private func firstBucket(_ table: UInt16, _ grain: Grain, atOrAfter time: Int64) throws(Failure) -> Int64? {
+  func firstBucket(_ table: UInt16, _ grain: Grain, atOrAfter time: Int64) throws(Failure) -> Int64? {
     var first = ByteWriter()
     var last = ByteWriter()
     KeyLayout.cells(table: table, grain: grain, bucket: time, into: &first)

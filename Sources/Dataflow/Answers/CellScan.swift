@@ -33,23 +33,32 @@ struct CellScan {
 
   /// Adds every partition's cells.
   func run(_ snapshots: [Snapshot], _ dictionary: TextDictionary) throws(Failure) -> CellTable {
+    guard let cells = try run(snapshots, dictionary, byteLimit: .max) else { preconditionFailure("there is no limit") }
+    return cells
+  }
+
+  /// As `run`; nil as soon as the cells take more memory than the limit.
+  func run(_ snapshots: [Snapshot], _ dictionary: TextDictionary, byteLimit: Int) throws(Failure) -> CellTable? {
     let result = CellTable(schema: merged, dictionary: dictionary)
     let cells = CellTable(
       schema: CellSchema(dimensions: group.count, parts: parts.map { schema.parts[$0] }), dictionary: dictionary)
     for snapshot in snapshots {
       cells.clear()
-      try scan(snapshot, into: cells)
+      guard try scan(snapshot, into: cells, byteLimit: byteLimit == .max ? .max : byteLimit - result.byteCount) else {
+        return nil
+      }
       add(cells, to: result)
     }
     return result
   }
 
-  private func scan(_ snapshot: Snapshot, into cells: CellTable) throws(Failure) {
+  private func scan(_ snapshot: Snapshot, into cells: CellTable, byteLimit: Int) throws(Failure) -> Bool {
     var first = ByteWriter()
     var last = ByteWriter()
     KeyLayout.cells(table: table, grain: grain, bucket: start, into: &first)
     KeyLayout.cells(table: table, grain: grain, bucket: end, into: &last)
     var kept = [UInt32](repeating: 0, count: max(group.count, 1))
+    var fits = true
     try snapshot.scan(from: first.bytes, to: last.bytes) { key, value throws(Failure) in
       let bucket = try KeyLayout.bucket(ofCellKey: key)
       guard let row = row(bucket) else { return true }
@@ -59,8 +68,10 @@ struct CellScan {
         for index in group.indices { codes[index] = kept[index] }
         return row
       }
-      return true
+      fits = cells.byteCount <= byteLimit
+      return fits
     }
+    return fits
   }
 
   private func add(_ cells: CellTable, to result: CellTable) {

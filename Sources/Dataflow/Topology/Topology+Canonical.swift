@@ -47,6 +47,9 @@ extension FunnelDefinition {
 }
 
 extension Measure {
+  /// As text, with the scale that applies when none is given.
+  var canonicalText: String { "\(withScale)" }
+
   /// Itself with the scale that applies when none is given.
   fileprivate var withScale: Measure {
     var measure = self

@@ -30,22 +30,22 @@ enum Run {
     let input = try input(arguments, place, file.topology.source)
     let data = try place.openData(create: true)
     let options = try options(arguments, place)
-    let startedAt = monotonicMilliseconds()
     let run = try BoundedRun(data, topologyFile: file, input: input, options: options) { partition, failure in
       Console.warn("partition \(partition) stopped: \(failure.message)")
     }
-    let interrupts = Interrupts { run.topology.stop() }
-    run.topology.start()
-    watch(run, Progress(now: startedAt))
-    let milliseconds = max(1, monotonicMilliseconds() - startedAt)
+    let work = Foreground(run)
     let summary = RunSummary(
-      run.topology.statuses, milliseconds: milliseconds, plan: try Plan(run.topology.generation.topology))
+      run.topology.statuses, milliseconds: work.milliseconds, plan: try Plan(run.topology.generation.topology))
     if arguments.has("json") { Console.print(summary.json) } else { summary.show() }
-    if interrupts.signalSeen != nil {
+    if work.wasInterrupted {
       Console.note("interrupted; everything so far is committed: the same command goes on from here")
       return 2
     }
-    return summary.stopped.isEmpty ? 0 : 2
+    guard summary.stopped.isEmpty else { return 2 }
+    let generation = run.topology.generation
+    try Generations(data, of: generation.topology.name).caughtUp(
+      generation.number, work.speed(of: run, threads: options.threads))
+    return 0
   }
 
   private static func input(
@@ -78,20 +78,5 @@ enum Run {
     }
     if let every = try arguments.duration("commit-every") { options.task.policy.everyMilliseconds = every }
     return options
-  }
-
-  private static func watch(_ run: BoundedRun, _ progress: Progress) {
-    let done = DispatchSemaphore(value: 0)
-    let waiter = Thread {
-      run.topology.wait()
-      done.signal()
-    }
-    waiter.start()
-    while done.wait(timeout: .now() + 0.25) == .timedOut {
-      let (bytes, total) = run.progress()
-      let count = run.topology.statuses.reduce(Int64(0)) { $0 + $1.readThisRun }
-      progress.update(now: monotonicMilliseconds(), done: bytes, total: total, count: count, noun: "events")
-    }
-    progress.end()
   }
 }

@@ -23,11 +23,18 @@ enum Status {
     let data = try place.openData(create: false)
     var names = data.topologies
     if let only = arguments.text("topology") { names = [try data.topology(named: only, view: nil)] }
-    var topologies: [OfflineTopology] = []
-    for name in names { topologies.append(try OfflineTopology(data, topology: name, memory: place.memoryBytes)) }
+    // One that this program cannot read is shown with its generations all the same.
+    var topologies: [Shown] = []
+    for name in names {
+      var shown = Shown(name: name, generations: try Generations(data, of: name).all())
+      do throws(Failure) {
+        shown.live = try OfflineTopology(data, topology: name, memory: place.memoryBytes)
+      } catch { shown.failure = error }
+      topologies.append(shown)
+    }
     if arguments.has("json") {
       var texts: [String] = []
-      for topology in topologies { texts.append(try StatusText.topology(topology)) }
+      for topology in topologies { texts.append(try topology.json()) }
       var json = JSONText()
       json.object { json in
         json.field("data", data.path)
@@ -36,10 +43,45 @@ enum Status {
       }
       Console.print(json.text)
     } else {
-      for topology in topologies { try show(topology) }
+      for topology in topologies { try topology.show() }
       if topologies.isEmpty { Console.print("\(data.path) holds no topology yet") }
     }
     return 0
+  }
+
+  private struct Shown {
+    var name: String
+    var generations: [Generations.Listed]
+    var live: OfflineTopology?
+    var failure: Failure?
+
+    func json() throws(Failure) -> String {
+      if let live { return try StatusText.topology(live, generations: generations) }
+      var json = JSONText()
+      json.object { json in
+        json.field("name", name)
+        json.field("message", failure?.message)
+        json.key("generations")
+        GenerationText.list(generations, &json)
+      }
+      return json.text
+    }
+
+    func show() throws(Failure) {
+      if let live { try Status.show(live) } else { Console.print("\(Console.bold(name))  \(failure?.message ?? "")\n") }
+      guard generations.count > 1 || live == nil else { return }
+      let time = { (milliseconds: Int64?) in milliseconds.map { Timestamp(milliseconds: $0).description } ?? "" }
+      Console.table(
+        ["generation", "state", "space", "made", "caught up", "served since", "exact from"],
+        generations.map { listed in
+          [
+            "\(listed.number)", listed.state.rawValue.replacing("_", with: " "), Console.size(listed.stateBytes),
+            time(listed.generation?.createdAt), time(listed.record.caughtUpAt), time(listed.record.liveSince),
+            time(listed.generation?.exactFrom),
+          ]
+        }, right: [0, 2])
+      Console.print("")
+    }
   }
 
   private static func show(_ topology: OfflineTopology) throws(Failure) {
