@@ -308,6 +308,7 @@ public final class Node: Sendable {
         guard isDue || !here[index].isSubset(of: before) else { continue }
         topology.tellGroup(as: instance)
         topology.askForOwners(milliseconds: 1_000)
+        if isDue { (topology.log as? KafkaLog)?.askForEnds(milliseconds: 1_000) }
         if !isDue { due = min(due, now + 300) }
       }
     }

@@ -313,6 +313,20 @@ final class KafkaConsumer: @unchecked Sendable {
     return (low, high)
   }
 
+  /// Asks where partitions end, for at most so long: `rd_kafka_query_watermark_offsets` waits for a broker that is away as long
+  /// as a request may take. Those that do not answer are left out.
+  func ends(_ partitions: [Int], milliseconds: Int32) -> [Int: Int64] {
+    let list = KafkaPartitions(topic: topic)
+    for partition in partitions { list.add(partition, offset: Int64(RD_KAFKA_OFFSET_END)) }
+    let asked = try? owner.use { rd_kafka_offsets_for_times($0, list.list, milliseconds) }
+    guard asked == RD_KAFKA_RESP_ERR_NO_ERROR else { return [:] }
+    var ends: [Int: Int64] = [:]
+    for entry in list.entries where entry.err == RD_KAFKA_RESP_ERR_NO_ERROR && entry.offset >= 0 {
+      ends[Int(entry.partition)] = entry.offset
+    }
+    return ends
+  }
+
   func taken(_ partition: Int) -> Failure {
     .unavailable("topic \(topic), partition \(partition): is no longer read in this process")
   }

@@ -1,5 +1,6 @@
 import Basics
 import CRdKafka
+import Synchronization
 
 /// One topic of a Kafka cluster as a log.
 ///
@@ -11,7 +12,7 @@ public final class KafkaLog: Log {
   public let partitionCount: Int
   private let stamps: KafkaStamps
   let consumer: KafkaConsumer
-  private let ends: KafkaEnds
+  private let ends = Mutex<[Int: Int64]>([:])
 
   /// Connects, and asks for the topic.
   ///
@@ -35,19 +36,26 @@ public final class KafkaLog: Log {
       throw error
     }
     consumer.events.expect(partitions: partitionCount)
-    ends = KafkaEnds(partitions: partitionCount)
   }
 
   deinit { close() }
 
   public var hasStamps: Bool { true }
 
-  /// As of the last fetch for a partition that is read, else asked for, at most once in some seconds.
+  /// As of the last fetch for a partition that is read. Of others, a member of a group knows what `askForEnds` heard last, and
+  /// never waits; without a group the broker is asked.
   public func endOffset(partition: Int) throws(Failure) -> Int64? {
     if consumer.isFetched(partition) { return consumer.lastEnd(partition) }
-    return try ends.end(partition) { (milliseconds) throws(Failure) in
-      try consumer.bounds(partition, milliseconds: milliseconds).high
-    }
+    if group != nil { return ends.withLock { $0[partition] } }
+    return try consumer.bounds(partition, milliseconds: 5_000).high
+  }
+
+  /// Asks where the partitions end that are not read here, for at most so long. What was known stays when nobody answers.
+  public func askForEnds(milliseconds: Int) {
+    let asked = (0..<partitionCount).filter { !consumer.isFetched($0) }
+    guard !asked.isEmpty else { return }
+    let known = consumer.ends(asked, milliseconds: Int32(clamping: milliseconds))
+    ends.withLock { $0.merge(known) { _, new in new } }
   }
 
   /// The first offset that retention has left.
