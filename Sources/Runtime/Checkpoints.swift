@@ -56,23 +56,37 @@ public struct Checkpoints: Sendable {
 
   /// Copies all partitions as their last commits left them, and drops older checkpoints than the newest `keep`.
   public func create(keep: Int?) throws(Failure) -> Checkpoint {
-    var offsets: [Int64?] = []
     let budget = MemoryBudget(bytes: 128 << 20)
+    return try create(keep: keep) { (partition) throws(Failure) in
+      guard DurableFile.list("\(generation.partitionDirectory(partition))/state").contains("CURRENT") else {
+        return nil
+      }
+      return try generation.openStore(partition, budget: budget, readOnly: false)
+    }
+  }
+
+  /// - `store`: of a partition, which may be at work meanwhile; nil: it has no state.
+  func create(keep: Int?, store: (Int) throws(Failure) -> Store?) throws(Failure) -> Checkpoint {
+    var offsets: [Int64?] = []
     for partition in 0..<generation.partitionCount {
-      let directory = generation.partitionDirectory(partition)
-      guard DurableFile.list("\(directory)/state").contains("CURRENT") else {
+      guard let store = try store(partition) else {
         offsets.append(nil)
         continue
       }
-      let store = try generation.openStore(partition, budget: budget, readOnly: false)
-      let offset = try PartitionTask.position(in: store)?.offset ?? 0
-      let final = "\(directory)/checkpoints/\(StateCopy.name(offset))"
-      if !StateCopy.isWhole(final) {
-        try DurableFile.makeDirectory("\(directory)/checkpoints")
-        try? FileManager.default.removeItem(atPath: "\(final).new")
-        try store.checkpoint(to: "\(final).new")
-        try StateCopy.describe("\(final).new", offset: offset)
-        try DurableFile.renameDirectory("\(final).new", to: final)
+      let home = "\(generation.partitionDirectory(partition))/checkpoints"
+      let incoming = "\(home)/incoming"
+      try DurableFile.makeDirectory(home)
+      try? FileManager.default.removeItem(atPath: incoming)
+      try store.checkpoint(to: incoming)
+      // What it stands for is read from it: commits may go on while it is made.
+      let offset = try StateCopy.offset(of: incoming)
+      let final = "\(home)/\(StateCopy.name(offset))"
+      if StateCopy.isWhole(final) {
+        try? FileManager.default.removeItem(atPath: incoming)
+      } else {
+        try StateCopy.describe(incoming, offset: offset)
+        try? FileManager.default.removeItem(atPath: final)
+        try DurableFile.renameDirectory(incoming, to: final)
       }
       offsets.append(offset)
     }

@@ -22,6 +22,7 @@ public final class Node: Sendable {
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
   private let endsAtStart: [Int64]?
   private let checkpointMilliseconds: Int64?
+  private let ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
   /// This process among the others of its groups; nil until it is known where it answers.
   public var instance: Instance? { ownInstance.withLock { $0 } }
   private let ownInstance = Mutex<Instance?>(nil)
@@ -35,6 +36,8 @@ public final class Node: Sendable {
     public var task = PartitionTask.Options()
     /// A directory that all instances see, and how often states are copied there; nil: states stay here.
     public var checkpoints: (path: String, everyMilliseconds: Int64)?
+    /// How often checkpoints are made beside states that follow the embedded log, and how many are kept.
+    public var ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -70,6 +73,7 @@ public final class Node: Sendable {
     for (text, topology) in topologyFiles {
       opened.append(try Node.open(data, text, topology, source, options.checkpoints?.path, report))
     }
+    ownCheckpoints = options.ownCheckpoints
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
     var live: [LiveTopology] = []
@@ -271,7 +275,13 @@ public final class Node: Sendable {
         checkpointDue = monotonicMilliseconds() + checkpointMilliseconds
       }
       guard let embedded, now >= due else { continue }
-      due += 60_000
+      due += min(60_000, ownCheckpoints?.everyMilliseconds ?? .max)
+      if let ownCheckpoints {
+        for topology in topologies {
+          topology.checkpointIfDue(
+            every: ownCheckpoints.everyMilliseconds, keep: ownCheckpoints.keep, since: startedAt)
+        }
+      }
       keepHouse(of: embedded, &wasNearlyFull)
     }
   }

@@ -63,6 +63,8 @@ extension Configuration {
     let kept = section.section("generations")
     if let count = kept.integer("keep", in: 0...1_000) { generations.keep = count }
     if let age = kept.retention("age") { generations.age = age }
+    if let count = kept.integer("checkpoints", in: 0...1_000) { generations.checkpoints = count }
+    if let every = kept.duration("checkpoint_every") { generations.checkpointMilliseconds = every }
     kept.finish()
     let server = section.section("http")
     if let count = server.integer("threads", in: 1...64) { http.threads = count }

@@ -67,6 +67,9 @@ public struct Configuration: Sendable, Equatable {
     public var keep = 1
     /// Since they were last served.
     public var age = Retention.milliseconds(30 * 86_400_000)
+    /// Checkpoints that `serve` makes of what follows the embedded log; 0: none.
+    public var checkpoints = 2
+    public var checkpointMilliseconds: Int64 = 6 * 3_600_000
 
     public init() {}
   }

@@ -40,6 +40,30 @@ import Testing
     #expect(moved.code == 1 && moved.errors.contains("was built from topic 'events'"), "\(moved.errors)")
   }
 
+  @Test func whatIsServedIsCopiedAndDamageGoesBackToTheCopy() throws {
+    importing(20_000)
+    let configuration = scratch.write(
+      "own.yaml",
+      "data: \(data)\nlog: { embedded: { path: \(data)/log } }\ngenerations: { checkpoints: 2, checkpoint_every: 1s }\n"
+    )
+    let server = Served([Made.topology, "--config", configuration])
+    server.waitUntilReady()
+    eventually("a checkpoint is made") { server.errors.contains("checkpoint 1 of topology 'web'") }
+    #expect(server.end(SIGTERM) == 0)
+    let expected = Made.numbers(data)
+    let list =
+      Program.run("checkpoint", "list", "web", "--data", data, "--json").json["checkpoints"] as? [[String: Any]]
+    // At rest nothing is copied again.
+    #expect((1...2).contains(list?.count ?? 0), "\(list ?? [])")
+    for partition in 0..<4 {
+      try FileManager.default.removeItem(atPath: "\(data)/topologies/web/gen-1/p-00\(partition)/state/CURRENT")
+    }
+    let restored = Program.run("checkpoint", "restore", "web", "--data", data)
+    #expect(restored.code == 0, "\(restored.errors)")
+    #expect(Program.run("run", Made.topology, "--data", data, "--json").json["read"] as? Int == 20_000)
+    #expect(Made.numbers(data) == expected)
+  }
+
   @Test func answersAreThoseOfTheCommandLine() {
     importing(30_000)
     let server = Served([Made.topology, "--data", data])

@@ -27,7 +27,7 @@ import Testing
       log:
         embedded: { path: /log, partitions: 16, reserve: 10GB, segment_size: 1GiB, retention: { age: 30d, size: 50% } }
       topologies: [a.yaml, b.yaml]
-      generations: { keep: 0, age: forever }
+      generations: { keep: 0, age: forever, checkpoints: 5, checkpoint_every: 90s }
       http: { threads: 8, connections: 5 }
       """)
     var expected = Configuration()
@@ -44,6 +44,8 @@ import Testing
     expected.topologies = ["a.yaml", "b.yaml"]
     expected.generations.keep = 0
     expected.generations.age = .forever
+    expected.generations.checkpoints = 5
+    expected.generations.checkpointMilliseconds = 90_000
     expected.http.threads = 8
     expected.http.connections = 5
     #expect(configuration == expected)
