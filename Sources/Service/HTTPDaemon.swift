@@ -35,6 +35,7 @@ final class HTTPDaemon: @unchecked Sendable {
   /// That read requests and write answers.
   private static let networkThreads: UInt32 = 2
   private static let peerThreads = 2
+  private static let operationThreads = 2
 
   private let socket: ListeningSocket
   private let options: Server.Options
@@ -53,6 +54,7 @@ final class HTTPDaemon: @unchecked Sendable {
     lanes = [
       .answers: LaneThreads(name: "answers", threads: options.threads),
       .peers: LaneThreads(name: "peers", threads: HTTPDaemon.peerThreads),
+      .operations: LaneThreads(name: "operations", threads: HTTPDaemon.operationThreads),
     ]
   }
 

@@ -32,7 +32,9 @@ public struct Response: Equatable, Sendable {
     headers.first { $0.name.lowercased() == name.lowercased() }?.value
   }
 
-  static func json(_ text: String) -> Response { Response(200, "application/json", text + "\n") }
+  static func json(_ text: String, status: Int = 200, _ headers: [Header] = []) -> Response {
+    Response(status, "application/json", text + "\n", headers)
+  }
 
   /// RFC 9457. `detail` may hold what the client sent: JSON's escapes and the content type keep it text.
   ///

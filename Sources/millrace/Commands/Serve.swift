@@ -71,6 +71,7 @@ final class Serving {
     let data = try place.openData(create: true)
     let source = try Serving.source(place, topic)
     var options = Node.Options(memory: place.memoryBytes, threads: threads)
+    options.keeping = place.keeping
     options.checkpoints = place.configuration.checkpoints.map { ($0.path, $0.everyMilliseconds) }
     node = try Node(
       data, source: source, topologyFiles: topologies,
