@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 import Seeded
 import Synchronization
 import Testing
@@ -64,10 +63,11 @@ import Testing
     let wrong = Mutex<[String]>([])
     let seen = Mutex<Set<Int>>([])
     let threads = DispatchGroup()
+    let url = server.url + Self.path
     for _ in 0..<4 {
       DispatchQueue.global().async(group: threads) {
         while !isOver.withLock({ $0 }) {
-          let answer = server.get(Self.path)
+          let answer = Served.ask("GET", url)
           let number = answer.json["generation"] as? Int ?? 0
           _ = seen.withLock { $0.insert(number) }
           if answer.status != 200 || Self.rows(answer.json) != expected[number] {
@@ -76,16 +76,21 @@ import Testing
         }
       }
     }
+    func seesNext(_ number: Int) {
+      seen.withLock { $0 = [] }
+      eventually("a query reads generation \(number)") { seen.withLock { $0.contains(number) } }
+    }
     for _ in 0..<5 {
       let promoted = Program.run("promote", "web", "2", "--server", server.url)
       #expect(promoted.code == 0, "\(promoted.errors)")
+      seesNext(2)
       let back = Program.run("rollback", "web", "--server", server.url)
       #expect(back.code == 0, "\(back.errors)")
+      seesNext(1)
     }
     isOver.withLock { $0 = true }
     threads.wait()
     #expect(wrong.withLock { $0 } == [])
-    #expect(seen.withLock { $0 } == [1, 2])
     #expect(Program.run("drop", "web", "2", "--server", server.url, "--json").json["dropped"] as? Int == 2)
     #expect(Program.run("drop", "web", "2", "--server", server.url).code == 1)
     #expect(server.end(SIGTERM) == 0, "\(server.errors)")
@@ -102,10 +107,10 @@ import Testing
       let server = Served([Made.topology, "--data", data])
       server.waitUntilReady()
       if !isBegun {
-        let begun = Self.post(
-          server.url + "/topologies/web/generations?promote_when_caught_up=true&max_share=100",
-          try Data(contentsOf: URL(fileURLWithPath: edited)))
-        #expect(begun == 202)
+        let begun = Served.ask(
+          "POST", server.url + "/topologies/web/generations?promote_when_caught_up=true&max_share=100",
+          body: try Data(contentsOf: URL(fileURLWithPath: edited)))
+        #expect(begun.status == 202, "\(begun.body)")
         isBegun = true
       }
       let until = Date(timeIntervalSinceNow: Double(random.below(700)) / 1_000)
@@ -128,19 +133,5 @@ import Testing
     let status = Program.run("status", "--data", data, "--json").json
     let generations = (status["topologies"] as? [[String: Any]])?.first?["generations"] as? [[String: Any]] ?? []
     #expect(generations.map { $0["generation"] as? Int } == [1, 2], "no generation was begun twice")
-  }
-
-  private static func post(_ url: String, _ body: Data) -> Int {
-    var request = URLRequest(url: URL(string: url)!)
-    request.httpMethod = "POST"
-    request.httpBody = body
-    let done = DispatchSemaphore(value: 0)
-    let status = Mutex(0)
-    URLSession.shared.dataTask(with: request) { _, response, _ in
-      status.withLock { $0 = (response as? HTTPURLResponse)?.statusCode ?? 0 }
-      done.signal()
-    }.resume()
-    done.wait()
-    return status.withLock { $0 }
   }
 }
