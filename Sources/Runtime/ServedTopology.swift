@@ -115,11 +115,8 @@ public final class ServedTopology: Sendable {
   @discardableResult
   func begin(_ generation: Generation) throws(Failure) -> Beside {
     let number = generation.number
-    if let beside = state.withLock({ $0.beside[number] }) {
-      guard beside.topology.statuses.contains(where: { $0.failure != nil }) else { return beside }
-      try close(number)
-    }
-    try checkIsClosed(number)
+    if let beside = working(number) { return beside }
+    try close(number)
     let record = try generations.record(of: number)
     let pace = Pace(percent: record.maxShare ?? settings.maxShare, cores: settings.threads)
     let topology = try settings.open(generation, pace)
@@ -128,6 +125,14 @@ public final class ServedTopology: Sendable {
       building: record.caughtUpAt == nil ? Building(startedAt: monotonicMilliseconds()) : nil)
     state.withLock { $0.beside[number] = beside }
     topology.start()
+    return beside
+  }
+
+  /// Nil also for one of which a partition stopped. On its own, so that whoever closes that one does not hold it meanwhile.
+  private func working(_ number: Int) -> Beside? {
+    guard let beside = state.withLock({ $0.beside[number] }),
+      !beside.topology.statuses.contains(where: { $0.failure != nil })
+    else { return nil }
     return beside
   }
 

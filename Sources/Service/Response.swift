@@ -66,6 +66,7 @@ public struct Response: Equatable, Sendable {
   private static func title(_ status: Int) -> String {
     switch status {
     case 400: "Bad Request"
+    case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 409: "Conflict"

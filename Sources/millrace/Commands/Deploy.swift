@@ -57,6 +57,10 @@ enum Deploy {
     _ arguments: Arguments, _ place: Place, _ generations: Generations, _ file: (text: String, topology: Topology),
     _ input: BoundedRun.Input, isReplay: Bool
   ) throws(Failure) -> Int32 {
+    guard arguments.text("max-share") == nil else {
+      throw .invalid(
+        "--max-share is for --server URL: without a server nothing is served beside it; --threads sets the threads")
+    }
     let options = try place.runOptions(arguments)
     var outcome = Outcome(topology: generations.topology)
     switch try generations.next(file, from: input, start: try start(arguments), isReplay: isReplay) {
