@@ -29,10 +29,17 @@ public struct Ownership: Sendable {
     public var instance: Instance
     /// Of the state it had committed when it said so; its state is never behind that.
     public var offset: Int64
+
+    public init(instance: Instance, offset: Int64) {
+      self.instance = instance
+      self.offset = offset
+    }
   }
 
-  public var owners: [Int: Owner] = [:]
+  public var owners: [Int: Owner]
   public var instances: [Int: Instance] { owners.mapValues(\.instance) }
   /// Why the group did not answer last time.
   public var failure: Failure?
+
+  public init(owners: [Int: Owner] = [:]) { self.owners = owners }
 }

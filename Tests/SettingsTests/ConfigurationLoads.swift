@@ -22,6 +22,7 @@ import Testing
       """
       data: /var/lib/millrace
       listen: "[::]:80"
+      advertise: 10.0.0.5:80
       memory: 2GiB
       log:
         embedded: { path: /log, partitions: 16, reserve: 10GB, segment_size: 1GiB, retention: { age: 30d, size: 50% } }
@@ -32,6 +33,7 @@ import Testing
     var expected = Configuration()
     expected.data = "/var/lib/millrace"
     expected.listen = Address(host: "::", port: 80)
+    expected.advertise = Address(host: "10.0.0.5", port: 80)
     expected.memory = .bytes(2 << 30)
     expected.log.path = "/log"
     expected.log.partitions = 16
