@@ -1,5 +1,5 @@
 /// When a partition commits. Results never depend on it.
-public struct CommitPolicy: Sendable {
+public struct CommitPolicy: Equatable, Sendable {
   /// After this long with something uncommitted; milliseconds of the machine's monotonic clock.
   public var everyMilliseconds: Int64
   /// After this many bytes of records.

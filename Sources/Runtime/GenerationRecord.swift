@@ -20,6 +20,10 @@ public struct GenerationRecord: Codable, Equatable, Sendable {
   /// The generation that was served before it: where `rollback` goes.
   public var replaced: Int?
   public var wish: Wish?
+  /// A server serves it as soon as it is built, also with less of the past if that was accepted.
+  public var promotion: Generations.PromotionTerms?
+  /// Percent of the cores that a server builds it with.
+  public var maxShare: Int?
   public var speed: ReplaySpeed?
 
   public init() {}

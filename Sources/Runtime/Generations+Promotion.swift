@@ -3,7 +3,7 @@ import Dataflow
 
 extension Generations {
   /// What is said to who promotes.
-  public struct PromotionTerms: Sendable {
+  public struct PromotionTerms: Codable, Equatable, Sendable {
     /// Also when it is behind, or one of its partitions stopped.
     public var isForced = false
     /// Also when it knows less of the past than what is served.

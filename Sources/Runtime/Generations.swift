@@ -163,6 +163,7 @@ public struct Generations: Sendable {
       try updateAlone(number) {
         $0.liveSince = now
         $0.wish = nil
+        $0.promotion = nil
         if let live { $0.replaced = live }
       }
       try serve(number)
@@ -232,7 +233,9 @@ public struct Generations: Sendable {
   }
 
   /// Drops old generations beyond what is kept, and says which.
-  public func prune(_ keeping: Keeping, now: Int64) throws(Failure) -> [Int] {
+  ///
+  /// - `inUse`: whose stores are open.
+  public func prune(_ keeping: Keeping, now: Int64, inUse: Set<Int> = []) throws(Failure) -> [Int] {
     let live = try live() ?? 0
     let old = try all().filter {
       $0.state == .retired || $0.state == .cancelled || $0.state == .caughtUp && $0.number < live
@@ -241,7 +244,7 @@ public struct Generations: Sendable {
     for (age, listed) in old.reversed().enumerated() {
       let since = listed.record.liveUntil ?? listed.generation?.createdAt ?? now
       let isOld = keeping.milliseconds.map { now - since > $0 } ?? false
-      guard isOld || age >= keeping.count else { continue }
+      guard isOld || age >= keeping.count, !inUse.contains(listed.number) else { continue }
       try drop(listed.number)
       dropped.append(listed.number)
     }

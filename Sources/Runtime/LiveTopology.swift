@@ -28,6 +28,8 @@ public final class LiveTopology: Sendable {
     public var task = PartitionTask.Options()
     /// Of the process's partitions, to share its memory among.
     public var partitionsInProcess: Int
+    /// Of a generation that is built beside others.
+    public var pace: Pace?
     /// Where members of a group leave states for each other.
     public var checkpoints: SharedCheckpoints?
     /// Told what an operator should know.
@@ -101,7 +103,9 @@ public final class LiveTopology: Sendable {
       }
     }
     self.stores = Mutex(stores)
-    pool = WorkerPool(tasks, log: log, threads: options.threads, mode: options.mode, stopped: stopped) {
+    pool = WorkerPool(
+      tasks, log: log, threads: options.threads, mode: options.mode, pace: options.pace, stopped: stopped
+    ) {
       generation.setStopped($0, $1.message)
       onStop($0, $1)
     }
@@ -169,6 +173,18 @@ public final class LiveTopology: Sendable {
       offsets: offsets, partial: statuses.compactMap(LiveTopology.missing),
       completeUntil: LiveTopology.completeUntil(statuses), takenAt: now,
       exactFrom: generation.exactFrom)
+  }
+
+  /// As `reading`, with the offsets that the snapshots themselves stand at: of a partition that has no state yet, its start.
+  func exactReading() throws(Failure) -> Reading {
+    var reading = try reading()
+    let stores = stores.withLock { $0 }
+    let snapshots = stores.mapValues { $0.snapshot() }
+    reading.answers = try Answers(plan: plan, snapshots: snapshots.keys.sorted().map { snapshots[$0]! })
+    for (partition, snapshot) in snapshots {
+      reading.offsets[partition] = try PartitionTask.position(in: snapshot)?.offset ?? generation.starts[partition]
+    }
+    return reading
   }
 
   private static func missing(_ status: PartitionStatus) -> MissingPartition? {

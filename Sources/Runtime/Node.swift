@@ -16,13 +16,17 @@ public final class Node: Sendable {
   public let data: DataDirectory
   /// The embedded log, if that is the source.
   public let embedded: SegmentLog?
-  public let topologies: [LiveTopology]
+  public let served: [ServedTopology]
   public let startedAt: Int64
   public let budget: MemoryBudget
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
   private let endsAtStart: [Int64]?
   private let checkpointMilliseconds: Int64?
+<<<<<<< HEAD
   private let ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
+=======
+  private let freshnessMilliseconds: Int64
+>>>>>>> beside
   /// This process among the others of its groups; nil until it is known where it answers.
   public var instance: Instance? { ownInstance.withLock { $0 } }
   private let ownInstance = Mutex<Instance?>(nil)
@@ -34,6 +38,12 @@ public final class Node: Sendable {
     public var memory: Int
     public var threads: Int
     public var task = PartitionTask.Options()
+    /// What is kept of generations that are no longer served.
+    public var keeping = Generations.Keeping(count: 1, milliseconds: 30 * Timestamp.day)
+    /// Percent of the cores that a generation is built with unless told otherwise, and how old the answers of what is served may
+    /// be before the building waits.
+    public var maxShare = 50
+    public var freshnessMilliseconds: Int64 = 2_000
     /// A directory that all instances see, and how often states are copied there; nil: states stay here.
     public var checkpoints: (path: String, everyMilliseconds: Int64)?
     /// How often checkpoints are made beside states that follow the embedded log, and how many are kept.
@@ -75,8 +85,11 @@ public final class Node: Sendable {
     }
     ownCheckpoints = options.ownCheckpoints
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
-    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount }
-    var live: [LiveTopology] = []
+    freshnessMilliseconds = options.freshnessMilliseconds
+    // On the embedded log half of the operators' memory is left to generations beside the live ones: usually one that is built
+    // and one that was served before.
+    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount } * (embedded == nil ? 1 : 2)
+    var live: [ServedTopology] = []
     for ((generation, log), (_, topology)) in zip(opened, topologyFiles) {
       var settings = LiveTopology.Options(
         threads: options.threads, mode: .follow, partitionsInProcess: partitions)
@@ -90,17 +103,54 @@ public final class Node: Sendable {
       let onStop: @Sendable (Int, Failure) -> Void = {
         report("topology \(name), partition \($0) stopped: \($1.message)")
       }
+      let opened: LiveTopology
       if log is KafkaLog {
-        live.append(
-          try LiveTopology(generation, memberOf: log, budget: budget, options: settings, onStop: onStop))
+        opened = try LiveTopology(generation, memberOf: log, budget: budget, options: settings, onStop: onStop)
       } else {
-        live.append(
-          try LiveTopology(
-            generation, budget: budget, options: settings, onStop: onStop, log: { (_) throws(Failure) in log }))
+        opened = try LiveTopology(
+          generation, budget: budget, options: settings, onStop: onStop, log: { (_) throws(Failure) in log })
       }
+      live.append(
+        ServedTopology(
+          opened, data, log: log as? SegmentLog,
+          settings: .init(
+            threads: options.threads, maxShare: options.maxShare, keeping: options.keeping, memory: options.memory,
+            report: report, open: Node.opener(log, budget, settings, options.checkpoints?.path, report))))
     }
-    topologies = live
+    served = live
   }
+
+  /// Opens generations beside the live one.
+  private static func opener(
+    _ log: any Log, _ budget: MemoryBudget, _ live: LiveTopology.Options, _ checkpoints: String?,
+    _ report: @escaping @Sendable (String) -> Void
+  ) -> @Sendable (Generation, Pace) throws(Failure) -> LiveTopology {
+    { (generation, pace) throws(Failure) in
+      var settings = live
+      settings.partitionsInProcess *= 2
+      settings.pace = pace
+      settings.task.outputs = nil
+      if settings.task.policy == .live {
+        settings.task.policy = .replay
+        settings.task.policyAtEnd = .live
+      }
+      settings.task.diskFactor = 4
+      settings.checkpoints = checkpoints.map { SharedCheckpoints($0, digest: generation.digest, report: report) }
+      let name = generation.topology.name
+      return try LiveTopology(
+        generation, budget: budget, options: settings,
+        onStop: { partition, failure in
+          report(
+            "topology \(name), generation \(generation.number), partition \(partition) stopped: \(failure.message)")
+        }, log: { (_) throws(Failure) in log })
+    }
+  }
+
+  /// What is served now, one generation of each topology.
+  public var topologies: [LiveTopology] { served.map(\.live) }
+
+  /// The topology of that name; nil when there is none.
+  public func served(named name: String) -> ServedTopology? { served.first { $0.name == name } }
 
   /// The generation to serve and the log it follows: the first generation is made when there is none.
   private static func open(
@@ -192,8 +242,8 @@ public final class Node: Sendable {
   /// - `address`: `host:port` where this process answers other instances.
   public func start(answeringAt address: String? = nil) {
     ownInstance.withLock { $0 = address.map { Instance(id: UUID().uuidString, address: $0) } }
+    for topology in served { topology.start() }
     for topology in topologies {
-      topology.start()
       guard let log = topology.log as? KafkaLog else { continue }
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
@@ -218,8 +268,7 @@ public final class Node: Sendable {
     // Orderly: partitions are committed and given back before the threads end, so that others go on from there at once.
     housekeeping.wait()
     for topology in topologies { (topology.log as? KafkaLog)?.leave() }
-    for topology in topologies { topology.stop() }
-    for topology in topologies { topology.wait() }
+    for topology in served { topology.stop() }
     for topology in topologies { topology.options.task.outputs?.close() }
   }
 
@@ -263,12 +312,23 @@ public final class Node: Sendable {
     topologies.isEmpty ? "none" : topologies.map(\.generation.topology.name).joined(separator: ", ")
   }
 
+  /// Whether the answers of what is served are older than they may be while something is built beside it.
+  private var isBehind: Bool {
+    let now = wallMilliseconds()
+    return topologies.contains { topology in
+      guard let until = LiveTopology.completeUntil(topology.statuses) else { return false }
+      return now - until > freshnessMilliseconds
+    }
+  }
+
   private func keepHouse() {
     var due = monotonicMilliseconds()
     var checkpointDue = checkpointMilliseconds.map { due + $0 }
     var wasNearlyFull = false
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
+      let isBehind = isBehind
+      for topology in served where topology.log != nil { topology.lookAfter(isBehind: isBehind) }
       let now = monotonicMilliseconds()
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
         for topology in topologies { topology.checkpoint() }

@@ -16,7 +16,9 @@ public final class PartitionTask {
   private let checksPlacement: Bool
   private let chain: Chain
   private let reader: any LogReader
-  private let policy: CommitPolicy
+  private var policy: CommitPolicy
+  private var policyAtEnd: CommitPolicy?
+  private let diskFactor: Int
   private let batchBytes: Int
   private let batchRecords: Int
   /// Nil when nothing is written anywhere.
@@ -41,6 +43,10 @@ public final class PartitionTask {
 
   public struct Options: Sendable {
     public var policy = CommitPolicy.replay
+    /// From when it was first at the log's end; nil: the same.
+    public var policyAtEnd: CommitPolicy?
+    /// It stops when less than so many times the room for its next commit is free: what is not served leaves room to what is.
+    public var diskFactor = 1
     /// A batch has at most this many bytes and records. Results do not depend on it.
     public var batchBytes = 1 << 20
     public var batchRecords = 16_384
@@ -66,6 +72,8 @@ public final class PartitionTask {
     partitionCount = log.partitionCount
     checksPlacement = options.checksPlacement
     policy = options.policy
+    policyAtEnd = options.policyAtEnd
+    diskFactor = options.diskFactor
     batchBytes = options.batchBytes
     batchRecords = options.batchRecords
     let outputs = options.outputs?.outputs ?? Outputs()
@@ -91,6 +99,9 @@ public final class PartitionTask {
     get { reader.bound }
     set { reader.bound = newValue }
   }
+
+  /// Whether `bound` is somebody's who holds it for a moment.
+  var isHeld = false
 
   /// The position a store stands for; nil before its first commit.
   static func position(in store: Store) throws(Failure) -> LogPosition? {
@@ -244,6 +255,10 @@ public final class PartitionTask {
       try commit()
       return .atEnd
     }
+    if !reader.isHeldUp, let policyAtEnd {
+      policy = policyAtEnd
+      self.policyAtEnd = nil
+    }
     if let since = uncommittedSince, monotonicMilliseconds() - since >= policy.everyMilliseconds,
       emitter?.isBusy != true
     {
@@ -255,10 +270,11 @@ public final class PartitionTask {
   /// RocksDB as Debian builds it aborts when a table cannot be written in the background, so what it may write next has to
   /// fit before it is given more.
   private func checkDisk() throws(Failure) {
-    let needed = 2 * transaction.byteCount + 2 * store.writeBufferBytes + (1 << 20)
+    let needed = (2 * transaction.byteCount + 2 * store.writeBufferBytes + (1 << 20)) * diskFactor
     guard let free = DurableFile.freeBytes(store.path), free < needed else { return }
     throw .unavailable(
-      "\(store.path): the disk is full: \(free >> 20) MiB are free, a commit takes up to \(needed >> 20) MiB; free some space "
+      "\(store.path): the disk is full: \(free >> 20) MiB are free, a commit takes up to \(needed >> 20) MiB"
+        + "\(diskFactor > 1 ? " with the room left to the generation that is served" : ""); free some space "
         + "and start again: it goes on from its last commit")
   }
 

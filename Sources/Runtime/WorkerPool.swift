@@ -27,6 +27,8 @@ public final class WorkerPool: Sendable {
     /// Partitions that are wanted back, and their tasks once no thread has them.
     var leaving: Set<Int> = []
     var left: [Int: Owned] = [:]
+    /// By partition, where it commits and waits; empty: nowhere.
+    var holds: [Int64] = []
     var isStopping = false
   }
 
@@ -37,15 +39,17 @@ public final class WorkerPool: Sendable {
   private let onStop: @Sendable (Int, Failure) -> Void
   private let finished = DispatchGroup()
   private let threadCount: Int
+  private let pace: Pace?
 
   /// How long one thread stays with one partition, and how soon one that found nothing looks again; milliseconds.
   private static let turnMilliseconds: Int64 = 100
   private static let restMilliseconds: Int64 = 10
 
+  /// - `pace`: nil takes what there is.
   /// - `onStop`: told of a partition that stopped, on the worker's thread.
   public init(
     _ tasks: sending [PartitionTask], log: any Log, threads: Int, mode: Mode,
-    stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
+    pace: Pace? = nil, stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
   ) {
     statuses = Mutex(
       Dictionary(uniqueKeysWithValues: (tasks.map(WorkerPool.status) + stopped).map { ($0.partition, $0) }))
@@ -53,6 +57,7 @@ public final class WorkerPool: Sendable {
     state = Mutex(State(ready: tasks.map { Owned(task: $0) }))
     self.log = log
     self.mode = mode
+    self.pace = pace
     self.onStop = onStop
   }
 
@@ -135,13 +140,21 @@ public final class WorkerPool: Sendable {
   /// Asks the threads to commit and end.
   public func stop() { state.withLock { $0.isStopping = true } }
 
+  /// Each partition commits when it reaches its offset and waits there, or, if it has passed it, where it is; nil lets all go
+  /// on.
+  func hold(at offsets: [Int64]?) { state.withLock { $0.holds = offsets ?? [] } }
+
   /// By partition.
   public var status: [PartitionStatus] { statuses.withLock { $0.values.sorted { $0.partition < $1.partition } } }
 
   private func work() {
     while true {
       switch take() {
-      case .task(let owned): turn(owned)
+      case .task(let owned):
+        let startedAt = monotonicMilliseconds()
+        turn(owned)
+        guard let rest = pace?.rest(after: monotonicMilliseconds() - startedAt), rest > 0 else { continue }
+        Thread.sleep(forTimeInterval: Double(rest) / 1_000)
       case .nothing: Thread.sleep(forTimeInterval: 0.005)
       case .end: return
       }
@@ -165,6 +178,10 @@ public final class WorkerPool: Sendable {
         if resting.until <= now { state.ready.append(resting.owned) }
         return resting.until <= now
       }
+      // One that is to commit somewhere is waited for.
+      if let pace, !state.isStopping, state.holds.isEmpty, !pace.mayWork(beside: state.working.count) {
+        return .nothing
+      }
       if !state.ready.isEmpty {
         let owned = state.ready.removeFirst()
         state.working.insert(owned.task.partition)
@@ -183,8 +200,22 @@ public final class WorkerPool: Sendable {
     state.withLock { $0.isStopping ? .stop : $0.leaving.contains(partition) ? .leave : .goOn }
   }
 
+  /// Holds come and go only here, with the thread that has the task; without any, its own bound stays.
+  private func applyHold(_ owned: Owned, _ isHeld: inout Bool) {
+    let task = owned.task
+    let hold: Int64? = state.withLock { $0.holds.isEmpty ? nil : $0.holds[task.partition] }
+    if let hold {
+      task.bound = max(hold, task.position.offset)
+    } else if task.isHeld {
+      task.bound = .max
+    }
+    task.isHeld = hold != nil
+    isHeld = task.isHeld
+  }
+
   private func turn(_ owned: Owned) {
     let task = owned.task
+    var isHeld = false
     do throws(Failure) {
       let until = monotonicMilliseconds() + WorkerPool.turnMilliseconds
       while true {
@@ -199,10 +230,11 @@ public final class WorkerPool: Sendable {
           finish(owned, .running)
           return
         }
+        applyHold(owned, &isHeld)
         let before = task.ledger.read
         let lookedAt = wallMilliseconds()
         let progress = try task.step()
-        report(owned, read: task.ledger.read - before, caughtUpAt: progress == .atEnd ? lookedAt : nil)
+        report(owned, read: task.ledger.read - before, caughtUpAt: progress == .atEnd && !isHeld ? lookedAt : nil)
         switch progress {
         case .applied:
           if monotonicMilliseconds() >= until {

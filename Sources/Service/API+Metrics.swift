@@ -20,6 +20,7 @@ extension API {
     records(all, &text)
     partitions(all, &text)
     topologies(all, &text)
+    try replays(&text)
     process(&text)
     return Response(200, PrometheusText.contentType, text.text)
   }
@@ -93,6 +94,25 @@ extension API {
     for scrape in all {
       if let seconds = scrape.freshnessSeconds { text.sample(seconds, scrape.labels) }
     }
+  }
+
+  private func replays(_ text: inout PrometheusText) throws(Failure) {
+    var all: [(labels: Labels, progress: ReplayProgress)] = []
+    for served in node.served where served.buildsGenerations {
+      for replay in try served.replays() {
+        all.append(([("topology", served.name), ("generation", String(replay.listed.number))], replay))
+      }
+    }
+    guard !all.isEmpty else { return }
+    text.family(
+      "millrace_replay_progress_ratio", .gauge, "How much of the log a generation that is built has read, up to 1.")
+    for replay in all { text.sample(number: ReplayText.ratio(replay.progress), replay.labels) }
+    text.family("millrace_replay_events", .gauge, "Records it has read.")
+    for replay in all { text.sample(replay.progress.done, replay.labels) }
+    text.family("millrace_replay_lag_records", .gauge, "Records between there and the log's end.")
+    for replay in all { text.sample(replay.progress.lag, replay.labels) }
+    text.family("millrace_replay_held_up", .gauge, "1 while it waits, since what is served is behind.")
+    for replay in all { text.sample(replay.progress.isHeld ? 1 : 0, replay.labels) }
   }
 
   private func process(_ text: inout PrometheusText) {

@@ -2,7 +2,9 @@ import Basics
 import Runtime
 
 extension API {
-  func topologies() -> Response {
+  func topologies() throws(Failure) -> Response {
+    var generations: [String: [Generations.Listed]] = [:]
+    for served in node.served { generations[served.name] = try served.generations.all() }
     var json = JSONText()
     json.object { json in
       json.key("topologies")
@@ -10,7 +12,8 @@ extension API {
         for topology in node.topologies {
           json.raw(
             StatusText.topology(
-              topology.generation, statuses(topology), stateBytes: topology.stateBytes, topology.brokers))
+              topology.generation, statuses(topology), stateBytes: topology.stateBytes, topology.brokers,
+              generations: generations[topology.generation.topology.name]))
         }
       }
     }

@@ -15,28 +15,31 @@ public struct API: Sendable {
 
   /// Who asks whether the process lives is told so whatever else it does.
   public static let lane: @Sendable (String) -> Server.Lane? = { path in
-    path == "/healthz" ? nil : path.hasPrefix("/peers/") ? .peers : .answers
+    if path == "/healthz" { return nil }
+    if path.hasPrefix("/peers/") { return .peers }
+    return path.hasPrefix("/topologies/") || path.hasPrefix("/replays") ? .operations : .answers
   }
 
   public func respond(_ request: Request) -> Response {
-    guard let route = route(request.path) else {
+    guard let routes = route(request.path).map({ ["GET": $0] }) ?? operations(request.path) else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
-    guard request.method == "GET" || request.method == "HEAD" else {
+    guard let route = routes[request.method == "HEAD" ? "GET" : request.method] else {
+      let allowed = routes.keys.sorted().flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }.joined(separator: ", ")
       return .problem(
         405, "\(NamedValues.shown(request.method)) is not a method of this path",
-        [Response.Header(name: "Allow", value: "GET, HEAD")])
+        [Response.Header(name: "Allow", value: allowed)])
     }
     do throws(Failure) { return try route(request) } catch { return .problem(error) }
   }
 
-  private typealias Route = (Request) throws(Failure) -> Response
+  typealias Route = (Request) throws(Failure) -> Response
 
   private func route(_ path: String) -> Route? {
     switch path {
     case "/": return { (_) throws(Failure) in IndexPage.response(node) }
     case "/query": return { (request) throws(Failure) in try query(request) }
-    case "/topologies": return { (_) throws(Failure) in topologies() }
+    case "/topologies": return { (_) throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
     case "/readyz": return { (_) throws(Failure) in ready() }
     case "/metrics": return { (_) throws(Failure) in try metrics() }

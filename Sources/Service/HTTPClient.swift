@@ -21,13 +21,24 @@ public enum HTTPClient {
   public static func get(
     _ server: String, _ path: String, _ items: [(name: String, value: String)], seconds: Double = 60
   ) throws(Failure) -> Answer {
+    try ask("GET", server, path, items, seconds: seconds)
+  }
+
+  /// As `get`, with any method.
+  public static func ask(
+    _ method: String, _ server: String, _ path: String, _ items: [(name: String, value: String)], body: [UInt8] = [],
+    seconds: Double = 60
+  ) throws(Failure) -> Answer {
     let query = items.map { "\(escaped($0.name))=\(escaped($0.value))" }.joined(separator: "&")
     let base = server.hasSuffix("/") ? String(server.dropLast()) : server
     guard let url = URL(string: base + path + (query.isEmpty ? "" : "?\(query)")), url.scheme?.hasPrefix("http") == true
     else { throw .invalid("a server is a URL such as http://127.0.0.1:8080, not '\(server)'") }
     let done = DispatchSemaphore(value: 0)
     let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
-    let task = session.dataTask(with: URLRequest(url: url, timeoutInterval: seconds)) { data, response, error in
+    var request = URLRequest(url: url, timeoutInterval: seconds)
+    request.httpMethod = method
+    if !body.isEmpty { request.httpBody = Data(body) }
+    let task = session.dataTask(with: request) { data, response, error in
       answer.withLock {
         $0 = (data ?? Data(), (response as? HTTPURLResponse)?.statusCode ?? 0, error?.localizedDescription)
       }

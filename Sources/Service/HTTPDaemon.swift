@@ -35,6 +35,7 @@ final class HTTPDaemon: @unchecked Sendable {
   /// That read requests and write answers.
   private static let networkThreads: UInt32 = 2
   private static let peerThreads = 2
+  private static let operationThreads = 2
 
   private let socket: ListeningSocket
   private let options: Server.Options
@@ -53,6 +54,7 @@ final class HTTPDaemon: @unchecked Sendable {
     lanes = [
       .answers: LaneThreads(name: "answers", threads: options.threads),
       .peers: LaneThreads(name: "peers", threads: HTTPDaemon.peerThreads),
+      .operations: LaneThreads(name: "operations", threads: HTTPDaemon.operationThreads),
     ]
   }
 
@@ -111,6 +113,7 @@ final class HTTPDaemon: @unchecked Sendable {
     guard let known = state else {
       state = Unmanaged.passRetained(Exchange()).toOpaque()
       guard announcedBytes(connection) <= options.bodyBytes else { return queue(connection, HTTPDaemon.tooLarge) }
+      guard !isForeign(connection, method) else { return queue(connection, HTTPDaemon.foreign) }
       // The library would refuse it too, when told to be pedantic, but with a garbled answer.
       let isHostless = strcmp(version, "HTTP/1.1") == 0 && value(connection, "Host") == nil
       return isHostless ? queue(connection, HTTPDaemon.hostless) : HTTPDaemon.yes
@@ -144,6 +147,14 @@ final class HTTPDaemon: @unchecked Sendable {
       return true
     }
     return isTaken ? HTTPDaemon.yes : queue(connection, HTTPDaemon.stopping)
+  }
+
+  /// A browser sends what any page tells it to, to this machine too, and says whose page it was.
+  private func isForeign(_ connection: OpaquePointer, _ method: UnsafePointer<CChar>) -> Bool {
+    guard strcmp(method, "GET") != 0, strcmp(method, "HEAD") != 0, let origin = value(connection, "Origin") else {
+      return false
+    }
+    return origin != "http://\(value(connection, "Host") ?? "")"
   }
 
   private func announcedBytes(_ connection: OpaquePointer) -> Int {
@@ -184,6 +195,7 @@ final class HTTPDaemon: @unchecked Sendable {
   }
 
   private static let stopping = Response.problem(503, "the server is being stopped", [Response.retrySoon])
+  private static let foreign = Response.problem(403, "a page of another origin may only look")
   private static let hostless = Response.problem(400, "the request names no host")
   private static let tooLarge = Response.problem(413, "the request's body is larger than this server takes")
 

@@ -16,6 +16,11 @@ struct PrometheusText {
   }
 
   mutating func sample(_ value: some BinaryInteger, _ labels: [(name: String, value: String)] = []) {
+    sample(number: "\(value)", labels)
+  }
+
+  /// - `number`: as it is to stand there.
+  mutating func sample(number value: String, _ labels: [(name: String, value: String)]) {
     text += name
     if !labels.isEmpty {
       let all = labels.map { "\($0.name)=\"\(PrometheusText.escaped($0.value))\"" }

@@ -32,7 +32,9 @@ public struct Response: Equatable, Sendable {
     headers.first { $0.name.lowercased() == name.lowercased() }?.value
   }
 
-  static func json(_ text: String) -> Response { Response(200, "application/json", text + "\n") }
+  static func json(_ text: String, status: Int = 200, _ headers: [Header] = []) -> Response {
+    Response(status, "application/json", text + "\n", headers)
+  }
 
   /// RFC 9457. `detail` may hold what the client sent: JSON's escapes and the content type keep it text.
   ///
@@ -64,6 +66,7 @@ public struct Response: Equatable, Sendable {
   private static func title(_ status: Int) -> String {
     switch status {
     case 400: "Bad Request"
+    case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 409: "Conflict"

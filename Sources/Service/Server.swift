@@ -10,6 +10,8 @@ public final class Server: Sendable {
     case answers
     /// Asked by other instances, whose answers wait for them: they must never wait for an answer of ours.
     case peers
+    /// That change generations or compare them: they may take long, and no answer waits for them.
+    case operations
   }
 
   public struct Options: Sendable {

@@ -124,6 +124,45 @@ import Testing
     #expect(Program.run("verify", Made.name, "--config", configuration).code == 0)
   }
 
+  /// What a server builds beside what it serves stops alone, and goes on when there is room and it is told to.
+  @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
+  func aFullDiskStopsWhatAServerBuildsAndNothingElse() throws {
+    let disk = scratch.path("disk")
+    #expect(shell("mkdir \(disk) && mount -t tmpfs -o size=200m none \(disk)") == 0)
+    defer { _ = shell("umount -l \(disk)") }
+    let configuration = scratch.write(
+      "millrace.yaml",
+      """
+      data: \(disk)/data
+      memory: 64MiB
+      log: { embedded: { path: \(scratch.path("log")), partitions: 3 } }
+      """)
+    let file = Made.events(scratch, "a.ndjson", count: 60_000)
+    #expect(Program.run("import", file, "--config", configuration).code == 0)
+    let server = Served([Made.topology, "--config", configuration])
+    server.waitUntilReady()
+    let path = "/query?view=visits&metric=sessions&granularity=day"
+    let before = server.get(path).json["data"] as? [NSDictionary]
+    let text = try String(contentsOf: Program.root.appending(path: Made.topology), encoding: .utf8)
+    let changed = scratch.write("b.yaml", text.replacing("gap: 30m ", with: "gap: 20m "))
+    let free = try #require(FileManager.default.attributesOfFileSystem(forPath: disk)[.systemFreeSize] as? Int)
+    #expect(shell("dd if=/dev/zero of=\(disk)/ballast bs=1M count=\((free >> 20) - 10) status=none") == 0)
+    let full = Program.run("deploy", changed, "--server", server.url)
+    #expect(full.code == 2, "\(full.output) \(full.errors)")
+    #expect(full.errors.contains("the disk is full"), "\(full.errors)")
+    #expect(server.get("/replays/web-2").json["state"] as? String == "stopped")
+    let answer = server.get(path)
+    #expect(answer.status == 200 && answer.json["partial"] == nil, "\(answer.body)")
+    #expect(answer.json["data"] as? [NSDictionary] == before)
+    #expect(Program.run("promote", "web", "2", "--server", server.url).code == 1, "it is not whole")
+    #expect(shell("rm \(disk)/ballast") == 0)
+    #expect(Served.ask("POST", server.url + "/replays/web-2/resume").status == 202)
+    eventually("it is built: \(server.errors)") { server.get("/replays/web-2").json["state"] as? String == "caught_up" }
+    #expect(Program.run("promote", "web", "2", "--server", server.url).code == 0)
+    #expect(server.get(path).json["generation"] as? Int == 2)
+    #expect(server.end(SIGTERM) == 0, "\(server.errors)")
+  }
+
   /// A server that starts on a full disk answers what it has, and says what it cannot go on with.
   @Test(.enabled(if: DiskTests.mayMount, "mounting a small file system is not permitted here"))
   func aServerOnAFullDiskAnswers() {

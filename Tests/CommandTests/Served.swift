@@ -36,11 +36,15 @@ final class Served {
 
   var errors: String { scratch.text("err") }
 
-  func get(_ path: String) -> Answer {
-    guard let url = URL(string: url + path) else { return Answer(status: 0, body: "") }
+  func get(_ path: String) -> Answer { Served.ask("GET", url + path) }
+
+  static func ask(_ method: String, _ url: String, body: Data? = nil) -> Answer {
+    guard let url = URL(string: url) else { return Answer(status: 0, body: "") }
     let done = DispatchSemaphore(value: 0)
     let answer = Mutex(Answer(status: 0, body: ""))
     var request = URLRequest(url: url)
+    request.httpMethod = method
+    request.httpBody = body
     request.timeoutInterval = 30
     URLSession.shared.dataTask(with: request) { data, response, _ in
       answer.withLock {

@@ -50,6 +50,20 @@ import Testing
     }
   }
 
+  @Test func pagesOfOtherOriginsMayOnlyLook() throws {
+    let server = try echo()
+    defer { server.stop() }
+    for (method, origin, status) in [
+      ("POST", "http://elsewhere.example", 403), ("POST", "null", 403), ("DELETE", "https://t", 403),
+      ("POST", "http://t", 200), ("GET", "http://elsewhere.example", 200),
+    ] {
+      let client = try #require(RawClient(port: server.port))
+      client.send(
+        "\(method) /a HTTP/1.1\r\nHost: t\r\nOrigin: \(origin)\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+      #expect(client.readToEnd()?.hasPrefix("HTTP/1.1 \(status) ") == true, "\(method) from \(origin)")
+    }
+  }
+
   @Test func itemsAndBodiesArriveDecoded() throws {
     let server = try echo()
     defer { server.stop() }

@@ -27,14 +27,19 @@ import Testing
       + #""by":"geo.country","retention":"forever"}"#,
   ]
 
-  private func topology(_ partitions: [String]) -> String {
+  private let generations =
+    #","generations":[{"generation":1,"state":"live","digest":"D","created_at":"T","caught_up_at":null,"live_since":"T","#
+    + #""replaced":null,"exact_from":null,"starts":[{"offset":0,"stamp":null},{"offset":0,"stamp":null}],"state_bytes":1,"#
+    + #""replay_events_per_second":null}]"#
+
+  private func topology(_ partitions: [String], _ generations: String = "") -> String {
     #"{"name":"web","generation":1,"digest":"D","views":[\#(views.joined(separator: ","))],"#
-      + #""partitions":[\#(partitions.joined(separator: ","))],"state_bytes":1}"#
+      + #""partitions":[\#(partitions.joined(separator: ","))],"state_bytes":1\#(generations)}"#
   }
 
   @Test func topologiesTellViewsAndProgress() throws {
     let test = try TestNode()
-    #expect(test.text("/topologies") == "{\"topologies\":[\(topology(partitions))]}\n")
+    #expect(test.text("/topologies") == "{\"topologies\":[\(topology(partitions, generations))]}\n")
   }
 
   @Test func aDirectoryAtRestSaysTheSame() throws {

@@ -87,6 +87,22 @@ final class TestNode {
     api.respond(Request("GET", path, query: query))
   }
 
+  func send(
+    _ method: String, _ path: String, _ query: [(name: String, value: String)] = [], body: String = ""
+  ) -> Response {
+    api.respond(Request(method, path, query: query, body: Array(body.utf8)))
+  }
+
+  /// One more look at a product, of bob or of ada, as it arrives.
+  func append(_ id: String, partition: Int) throws {
+    let slice = LogSlice()
+    let text = TestNode.event(id, "view_product", partition == 0 ? "bob" : "ada", "12:45:00", "")
+    let stamp = node.embedded!.lastStamp(partition: partition)!
+    Array(text.utf8).withUnsafeBytes { slice.append($0, stamp: stamp, offset: 0) }
+    try node.embedded!.append(slice, partition: partition)
+    try node.embedded!.sync()
+  }
+
   /// The body, with what depends on the time of the test taken out.
   func text(_ path: String, _ query: [(name: String, value: String)] = []) -> String { timeless(get(path, query).body) }
 
@@ -137,7 +153,7 @@ final class TestNode {
 func timeless(_ text: String) -> String {
   var text = text
   for (pattern, fixed) in [
-    (#""(complete_until|computed_at|provisional_from)":"[^"]*""#, #""$1":"T""#),
+    (#""(complete_until|computed_at|provisional_from|created_at|live_since|caught_up_at)":"[^"]*""#, #""$1":"T""#),
     (#""freshness_seconds":[0-9]+"#, #""freshness_seconds":0"#),
     (#""(memory_bytes|state_bytes)":[0-9]+"#, #""$1":1"#),
     (#""digest":"[0-9a-f]{32}""#, #""digest":"D""#),

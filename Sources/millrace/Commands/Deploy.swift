@@ -6,6 +6,8 @@ import Runtime
 enum Deploy {
   static let fromOption = CommandSyntax.Option.value(
     "from", "START", "begin at a time (2026-03-01) or an offset instead of the log's beginning")
+  static let shareOption = CommandSyntax.Option.value(
+    "max-share", "PERCENT", "of the cores that a server builds it with (default 50)")
   static let shorterOption = CommandSyntax.Option.flag(
     "accept-shorter-history", "promote although the log no longer holds all that is shown now")
 
@@ -14,15 +16,20 @@ enum Deploy {
     summary: "Build the next generation of a topology beside the one that is served, to the log's end.",
     options: [
       .flag("promote-when-caught-up", "serve it as soon as it is built"), fromOption, shorterOption,
-      Place.threadsOption, .flag("json", "one JSON object on standard output"), Place.memoryOption,
+      shareOption, Place.threadsOption, .flag("json", "one JSON object on standard output"), ServerWork.option,
+      Place.memoryOption,
     ] + Place.options,
     examples: [
       "millrace deploy topologies/web.yaml --data /tmp/live",
       "millrace deploy topologies/web.yaml --data /tmp/live --promote-when-caught-up",
+      "millrace deploy topologies/web.yaml --server http://127.0.0.1:8080 --max-share 25",
     ])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
     let file = try Place.loadTopology(try arguments.required(0, "TOPOLOGY.yaml", verb: "deploy"))
+    if let server = ServerWork(arguments) {
+      return try server.build(arguments, file.topology.name, "generations", body: file.text)
+    }
     let place = try Place(arguments)
     let data = try place.openData(create: true)
     let input = try input(place, data, file.topology)
@@ -50,6 +57,10 @@ enum Deploy {
     _ arguments: Arguments, _ place: Place, _ generations: Generations, _ file: (text: String, topology: Topology),
     _ input: BoundedRun.Input, isReplay: Bool
   ) throws(Failure) -> Int32 {
+    guard arguments.text("max-share") == nil else {
+      throw .invalid(
+        "--max-share is for --server URL: without a server nothing is served beside it; --threads sets the threads")
+    }
     let options = try place.runOptions(arguments)
     var outcome = Outcome(topology: generations.topology)
     switch try generations.next(file, from: input, start: try start(arguments), isReplay: isReplay) {

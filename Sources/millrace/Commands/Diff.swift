@@ -13,7 +13,7 @@ enum Diff {
       .value("from", "TIME", "buckets from here (2026-03-01 or 2026-03-01T12:00:00Z)"),
       .value("to", "TIME", "buckets before"),
       .value("limit", "N", "largest movers of each measure (default 10)"),
-      Place.threadsOption, .flag("json", "one JSON object on standard output"), Place.memoryOption,
+      Place.threadsOption, .flag("json", "one JSON object on standard output"), ServerWork.option, Place.memoryOption,
     ] + Place.options,
     examples: [
       "millrace diff web --data /tmp/live",
@@ -21,6 +21,7 @@ enum Diff {
     ], failureIsTwo: true)
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
+    if let server = ServerWork(arguments) { return try ask(server, arguments) }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     let generations = try place.generations(try arguments.required(0, "NAME", verb: "diff"), in: data)
@@ -43,6 +44,18 @@ enum Diff {
       show(generations.topology, a, b, pair, views)
     }
     return views.contains { $0.differs } ? 1 : 0
+  }
+
+  /// Only JSON, as what a server says of its status.
+  private static func ask(_ server: ServerWork, _ arguments: Arguments) throws(Failure) -> Int32 {
+    let items =
+      try ServerWork.item("a", arguments, 1) + ServerWork.item("b", arguments, 2)
+      + ServerWork.items(arguments, values: ["view", "from", "to", "limit"])
+    let answer = try server.ask(
+      "GET", ServerWork.path(try arguments.required(0, "NAME", verb: "diff"), "diff"), items, seconds: 3_600)
+    Console.print(answer.text)
+    let views = answer.object["views"] as? [[String: Any]] ?? []
+    return views.contains { view in ["changed", "added", "removed"].contains { view[$0] as? Int != 0 } } ? 1 : 0
   }
 
   /// The live one and the newest other, unless named.

@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Runtime
+import Service
 
 /// What deploying a file would mean.
 enum PlanCommand {
@@ -8,17 +9,27 @@ enum PlanCommand {
     verb: "plan", positional: ["TOPOLOGY.yaml"],
     summary: "Say what a changed topology means and what rebuilding it costs. Nothing runs.",
     options: [
-      Deploy.fromOption, .flag("json", "one JSON object on standard output"), Place.memoryOption,
+      Deploy.fromOption, .flag("json", "one JSON object on standard output"), ServerWork.option,
+      Place.memoryOption,
     ] + Place.options,
     examples: ["millrace plan topologies/web.yaml --data /tmp/live"])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
     let file = try Place.loadTopology(try arguments.required(0, "TOPOLOGY.yaml", verb: "plan"))
+    if let server = ServerWork(arguments) {
+      // Only JSON, as what a server says of its status.
+      Console.print(
+        try server.ask(
+          "POST", ServerWork.path(file.topology.name, "plan"), ServerWork.items(arguments, values: ["from"]),
+          body: file.text
+        ).text)
+      return 0
+    }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     let input = try Deploy.input(place, data, file.topology)
     let plan = try DeploymentPlan(data, file, input, start: try Deploy.start(arguments))
-    if arguments.has("json") { Console.print(json(plan)) } else { show(plan, arguments.positional[0]) }
+    if arguments.has("json") { Console.print(PlanText.json(plan)) } else { show(plan, arguments.positional[0]) }
     return 0
   }
 
@@ -100,70 +111,5 @@ enum PlanCommand {
   private static func duration(_ milliseconds: Int64) -> String {
     let seconds = (milliseconds + 999) / 1_000
     return seconds < 120 ? "\(seconds) s" : "\(seconds / 60) min \(seconds % 60) s"
-  }
-
-  private static func json(_ plan: DeploymentPlan) -> String {
-    var json = JSONText()
-    json.object { json in
-      json.field("topology", plan.topology)
-      json.field("live", plan.live)
-      json.field("next", plan.next)
-      json.field("begun", plan.isBegun)
-      json.field("changes", plan.next != nil)
-      json.field("semantics_changed", plan.semanticsChanged)
-      json.key("settings")
-      reasons(plan.change.settings, &json)
-      json.key("views")
-      json.array { json in
-        for view in plan.change.views {
-          json.object { json in
-            json.field("view", view.name)
-            json.field("change", view.kind.rawValue)
-            json.key("because")
-            reasons(view.reasons, &json)
-          }
-        }
-      }
-      json.key("starts")
-      json.array { json in
-        for (start, stamp) in zip(plan.starts, plan.startStamps) {
-          json.object { json in
-            json.field("offset", start)
-            json.field("stamp", stamp.map { Timestamp(milliseconds: $0).description })
-          }
-        }
-      }
-      json.field("exact_from", plan.exactFrom.map { Timestamp(milliseconds: $0).description })
-      json.field("events", plan.records)
-      json.field("bytes", plan.bytes)
-      json.field(
-        "estimated_seconds", number: plan.estimatedMilliseconds.map { DecimalText.format(Int128($0), scale: 3) })
-      json.key("measured")
-      if let measured = plan.measured {
-        json.object { json in
-          json.field("generation", measured.generation)
-          json.field("events", measured.speed.records)
-          json.field("seconds", number: DecimalText.format(Int128(measured.speed.milliseconds), scale: 3))
-          json.field("events_per_second", measured.speed.recordsPerSecond)
-          json.field("threads", measured.speed.threads)
-        }
-      } else {
-        json.null()
-      }
-    }
-    return json.text
-  }
-
-  private static func reasons(_ reasons: [TopologyChange.Reason], _ json: inout JSONText) {
-    json.array { json in
-      for reason in reasons {
-        json.object { json in
-          json.field("key", reason.key)
-          json.field("from", reason.from)
-          json.field("to", reason.to)
-          json.field("line", reason.line)
-        }
-      }
-    }
   }
 }

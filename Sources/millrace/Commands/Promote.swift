@@ -9,11 +9,20 @@ enum Promote {
     summary: "Serve another generation of a topology from now on (default: the newest that was never served).",
     options: [
       .flag("force", "also one that is not caught up"), Deploy.shorterOption,
-      .flag("json", "one JSON object on standard output"), Place.memoryOption,
+      .flag("json", "one JSON object on standard output"), ServerWork.option, Place.memoryOption,
     ] + Place.options,
     examples: ["millrace promote web --data /tmp/live", "millrace promote web 3 --data /tmp/live"])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
+    if let server = ServerWork(arguments) {
+      let topology = try arguments.required(0, "NAME", verb: "promote")
+      let answer = try server.ask(
+        "POST", ServerWork.path(topology, "promote"),
+        try ServerWork.item("generation", arguments, 1)
+          + ServerWork.items(arguments, flags: ["force", "accept-shorter-history"]))
+      server.promoted(arguments, answer, topology)
+      return 0
+    }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     let generations = try place.generations(try arguments.required(0, "NAME", verb: "promote"), in: data)

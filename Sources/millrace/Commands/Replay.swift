@@ -8,11 +8,16 @@ enum Replay {
     summary: "Rebuild a topology by the definition that is served, as its next generation.",
     options: [
       .flag("promote-when-caught-up", "serve it as soon as it is built"), Deploy.fromOption, Deploy.shorterOption,
-      Place.threadsOption, .flag("json", "one JSON object on standard output"), Place.memoryOption,
+      Deploy.shareOption, Place.threadsOption, .flag("json", "one JSON object on standard output"), ServerWork.option,
+      Place.memoryOption,
     ] + Place.options,
     examples: ["millrace replay web --data /tmp/live"])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
+    if let server = ServerWork(arguments) {
+      return try server.build(
+        arguments, try arguments.required(0, "NAME", verb: "replay"), "replays", body: "")
+    }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     let generations = try place.generations(

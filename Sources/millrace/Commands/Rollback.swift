@@ -6,10 +6,15 @@ enum Rollback {
   static let syntax = CommandSyntax(
     verb: "rollback", positional: ["NAME"],
     summary: "Serve the generation again that was served before the present one.",
-    options: [.flag("json", "one JSON object on standard output")] + Place.options,
+    options: [.flag("json", "one JSON object on standard output"), ServerWork.option] + Place.options,
     examples: ["millrace rollback web --data /tmp/live"])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
+    if let server = ServerWork(arguments) {
+      let topology = try arguments.required(0, "NAME", verb: "rollback")
+      server.promoted(arguments, try server.ask("POST", ServerWork.path(topology, "rollback")), topology)
+      return 0
+    }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     let generations = try place.generations(try arguments.required(0, "NAME", verb: "rollback"), in: data)

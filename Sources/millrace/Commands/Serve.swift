@@ -73,6 +73,7 @@ final class Serving {
     var options = Node.Options(memory: place.memoryBytes, threads: threads)
     let kept = place.configuration.generations
     if kept.checkpoints > 0 { options.ownCheckpoints = (kept.checkpointMilliseconds, kept.checkpoints) }
+    options.keeping = place.keeping
     options.checkpoints = place.configuration.checkpoints.map { ($0.path, $0.everyMilliseconds) }
     node = try Node(
       data, source: source, topologyFiles: topologies,
