@@ -22,11 +22,8 @@ public final class Node: Sendable {
   /// Where each partition of the log ended at the start: once every topology is there, it is ready.
   private let endsAtStart: [Int64]?
   private let checkpointMilliseconds: Int64?
-<<<<<<< HEAD
   private let ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
-=======
   private let freshnessMilliseconds: Int64
->>>>>>> beside
   /// This process among the others of its groups; nil until it is known where it answers.
   public var instance: Instance? { ownInstance.withLock { $0 } }
   private let ownInstance = Mutex<Instance?>(nil)
