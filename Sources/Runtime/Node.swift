@@ -24,6 +24,7 @@ public final class Node: Sendable {
   private let checkpointMilliseconds: Int64?
   private let ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
   private let freshnessMilliseconds: Int64
+  private let verifyMilliseconds: Int64?
   /// This process among the others of its groups; nil until it is known where it answers.
   public var instance: Instance? { ownInstance.withLock { $0 } }
   private let ownInstance = Mutex<Instance?>(nil)
@@ -45,6 +46,8 @@ public final class Node: Sendable {
     public var checkpoints: (path: String, everyMilliseconds: Int64)?
     /// How often checkpoints are made beside states that follow the embedded log, and how many are kept.
     public var ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
+    /// How often what is served is rebuilt from the embedded log and compared; nil: never.
+    public var verifyMilliseconds: Int64?
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -80,6 +83,7 @@ public final class Node: Sendable {
     for (text, topology) in topologyFiles {
       opened.append(try Node.open(data, text, topology, source, options.checkpoints?.path, report))
     }
+    verifyMilliseconds = options.verifyMilliseconds
     ownCheckpoints = options.ownCheckpoints
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     freshnessMilliseconds = options.freshnessMilliseconds
@@ -245,6 +249,7 @@ public final class Node: Sendable {
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
     keep("housekeeping") { [self] in keepHouse() }
+    if let every = verifyMilliseconds, embedded != nil { keep("verify") { [self] in keepVerifying(every) } }
     // The group's coordinator may take its time.
     if topologies.contains(where: { $0.ownership != nil }) { keep("groups") { [self] in keepTouch() } }
   }
@@ -315,6 +320,16 @@ public final class Node: Sendable {
     return topologies.contains { topology in
       guard let until = LiveTopology.completeUntil(topology.statuses) else { return false }
       return now - until > freshnessMilliseconds
+    }
+  }
+
+  private func keepVerifying(_ every: Int64) {
+    var due = monotonicMilliseconds() + every
+    while !isStopping.withLock({ $0 }) {
+      Thread.sleep(forTimeInterval: 0.1)
+      guard monotonicMilliseconds() >= due else { continue }
+      for topology in served { topology.verify { self.isStopping.withLock { $0 } } }
+      due = monotonicMilliseconds() + every
     }
   }
 

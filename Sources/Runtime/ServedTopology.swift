@@ -29,6 +29,7 @@ public final class ServedTopology: Sendable {
     var beside: [Int: Beside] = [:]
     /// Closed, but somebody still reads them: RocksDB opens a directory once.
     var lingering: [Int: [WeakStore]] = [:]
+    var verification: ServedVerification?
   }
 
   struct WeakStore: Sendable {

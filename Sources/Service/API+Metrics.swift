@@ -21,6 +21,7 @@ extension API {
     partitions(all, &text)
     topologies(all, &text)
     try replays(&text)
+    verifications(&text)
     process(&text)
     return Response(200, PrometheusText.contentType, text.text)
   }
@@ -113,6 +114,20 @@ extension API {
     for replay in all { text.sample(replay.progress.lag, replay.labels) }
     text.family("millrace_replay_held_up", .gauge, "1 while it waits, since what is served is behind.")
     for replay in all { text.sample(replay.progress.isHeld ? 1 : 0, replay.labels) }
+  }
+
+  private func verifications(_ text: inout PrometheusText) {
+    let all = node.served.compactMap { served in
+      served.lastVerification.map { (labels: [("topology", served.name)] as Labels, last: $0) }
+    }
+    guard !all.isEmpty else { return }
+    text.family("millrace_verify_timestamp_seconds", .gauge, "When what is served was last rebuilt and compared.")
+    for (labels, last) in all { text.sample(last.finishedAt / 1_000, labels) }
+    text.family("millrace_verify_cells", .gauge, "Cells compared then.")
+    for (labels, last) in all { text.sample(last.result.cells, labels) }
+    text.family(
+      "millrace_verify_differing_cells", .gauge, "Cells that were not what the log gives; 0, or tell somebody.")
+    for (labels, last) in all { text.sample(last.result.differingCells, labels) }
   }
 
   private func process(_ text: inout PrometheusText) {

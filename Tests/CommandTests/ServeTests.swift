@@ -64,6 +64,23 @@ import Testing
     #expect(Made.numbers(data) == expected)
   }
 
+  @Test func whatIsServedIsVerifiedMeanwhile() {
+    importing(20_000)
+    let server = Served([Made.topology, "--data", data, "--verify-every", "1s"])
+    server.waitUntilReady()
+    var metrics = ""
+    // The first may come before anything is committed.
+    eventually("it is rebuilt and compared", seconds: 60) {
+      metrics = server.get("/metrics").body
+      return metrics.contains("millrace_verify_cells{")
+        && !metrics.contains("millrace_verify_cells{topology=\"web\"} 0\n")
+    }
+    #expect(metrics.contains("millrace_verify_differing_cells{topology=\"web\"} 0\n"))
+    #expect(server.end(SIGTERM) == 0)
+    #expect(server.errors.contains("web generation 1 is what its log gives: "))
+    #expect(!server.errors.contains("was not verified") && !server.errors.contains("is NOT"), "\(server.errors)")
+  }
+
   @Test func answersAreThoseOfTheCommandLine() {
     importing(30_000)
     let server = Served([Made.topology, "--data", data])

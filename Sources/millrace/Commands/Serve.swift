@@ -14,7 +14,9 @@ enum Serve {
     summary: "Follow the log, embedded or Kafka's, and answer over HTTP; SIGTERM commits and ends.",
     options: [
       .value("listen", "HOST:PORT", "where to answer (default 127.0.0.1:8080; port 0 takes a free one)"),
-      .value("threads", "N", "worker threads of each topology (default: one per core)"), Place.memoryOption,
+      .value("threads", "N", "worker threads of each topology (default: one per core)"),
+      .value("verify-every", "DURATION", "rebuild what is served so often, at low priority, and compare every cell"),
+      Place.memoryOption,
     ] + Place.options,
     examples: [
       "millrace serve --config config/local.yaml",
@@ -38,7 +40,8 @@ enum Serve {
     for file in files { topologies.append(try Place.loadTopology(file)) }
     let serving = try Serving(
       place, topologies, listen: listen,
-      threads: try arguments.integer("threads", in: 1...256) ?? ProcessInfo.processInfo.activeProcessorCount)
+      threads: try arguments.integer("threads", in: 1...256) ?? ProcessInfo.processInfo.activeProcessorCount,
+      verifyMilliseconds: try arguments.duration("verify-every"))
     let ended = DispatchSemaphore(value: 0)
     let interrupts = Interrupts { ended.signal() }
     try serving.start()
@@ -58,7 +61,8 @@ final class Serving {
   private let advertised: String?
 
   init(
-    _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int
+    _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int,
+    verifyMilliseconds: Int64? = nil
   ) throws(Failure) {
     let topics = Set(topologies.map(\.topology.source.topic))
     guard topics.count == 1 || place.kafka != nil, let topic = topics.first else {
@@ -71,6 +75,7 @@ final class Serving {
     let data = try place.openData(create: true)
     let source = try Serving.source(place, topic)
     var options = Node.Options(memory: place.memoryBytes, threads: threads)
+    options.verifyMilliseconds = verifyMilliseconds
     let kept = place.configuration.generations
     if kept.checkpoints > 0 { options.ownCheckpoints = (kept.checkpointMilliseconds, kept.checkpoints) }
     options.keeping = place.keeping
