@@ -119,10 +119,17 @@ import Testing
     let group = "test.made.\(try #require(digest))"
     var faults = KafkaFault.allCases
     for index in faults.indices { faults.swapAt(index, index + random.below(faults.count - index)) }
-    let killed = random.below(faults.count)
-    let ended = (killed + 1 + random.below(faults.count - 1)) % faults.count
+    let others = faults.indices.filter { !faults[$0].concernsCoordinator }
+    let killed = others[random.below(others.count)]
+    let ended = others.filter { $0 != killed }[random.below(others.count - 1)]
     for (number, fault) in faults.enumerated() {
       let what = "seed \(seed), \(number): \(fault)"
+      if fault.concernsCoordinator {
+        guard settle(servers, "before \(what)") else { return }
+        // Partitions are read while a group comes to rest.
+        usleep(1_500_000)
+        guard settle(servers, "before \(what)") else { return }
+      }
       fault.begin(
         brokers.mock, topic: "events", partitions: Self.partitions, group: group, draw: random.below(1_000))
       brokers.submit("events", lines[lines.count * number / faults.count..<lines.count * (number + 1) / faults.count])
