@@ -8,7 +8,9 @@ let hot: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .whe
 let package = Package(
   name: "millrace",
   products: [
-    .executable(name: "millrace", targets: ["millrace"])
+    .executable(name: "millrace", targets: ["millrace"]),
+    // For programs that send events: needs Foundation and nothing else.
+    .library(name: "MillraceClient", targets: ["MillraceClient"]),
   ],
   targets: [
     // C libraries, each mentioned by one Swift module only.
@@ -44,6 +46,9 @@ let package = Package(
         "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Service", "Workload", "Bench", "Doctor",
       ]),
 
+    .target(name: "MillraceClient"),
+
+    .testTarget(name: "ClientTests", dependencies: ["MillraceClient", "Service"]),
     .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
     .testTarget(
       name: "SettingsTests", dependencies: ["Seeded", "Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
