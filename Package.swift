@@ -23,6 +23,8 @@ let package = Package(
     .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O2"])]),
 
+    // What a browser is given, as part of the program: no path to get wrong where it is deployed.
+    .target(name: "CWebFiles", exclude: ["files"], cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
     .target(name: "CMemory", cSettings: [.unsafeFlags(["-O2"])]),
 
     .target(name: "Basics", dependencies: ["CMemory"], swiftSettings: hot),
@@ -34,7 +36,7 @@ let package = Package(
     .target(
       name: "Runtime", dependencies: ["Basics", "Settings", "Events", "Logs", "Stores", "Dataflow"],
       swiftSettings: hot),
-    .target(name: "Service", dependencies: ["Basics", "Settings", "Dataflow", "Runtime", "CMicroHTTPD"]),
+    .target(name: "Service", dependencies: ["Basics", "Settings", "Dataflow", "Runtime", "CMicroHTTPD", "CWebFiles"]),
     // What can be wrong with a setup, as rules over a description of it.
     .target(name: "Doctor", dependencies: ["Settings", "Logs"]),
     .target(name: "Workload", dependencies: ["Basics"], swiftSettings: hot),

@@ -44,6 +44,7 @@ public struct API: Sendable {
     case "/readyz": return { (_) throws(Failure) in ready() }
     case "/metrics": return { (_) throws(Failure) in try metrics() }
     default:
+      if let file = WebFiles.response(path) { return { (_) throws(Failure) in file } }
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       if parts.count > 3, parts[1] == "peers" {
         let rest = parts[3...].map(String.init)
