@@ -1,19 +1,36 @@
 #include <microhttpd.h>
 
 // MHD_start_daemon is variadic and the names of its options are closed enums: neither reaches Swift.
-static inline struct MHD_Daemon *mhd_start(int socket, unsigned threads, unsigned connections, unsigned idle_seconds,
-                                           size_t connection_bytes, MHD_AccessHandlerCallback handler,
-                                           MHD_RequestCompletedCallback completed, void *context) {
+static inline struct MHD_Daemon *mhd_start(int socket, unsigned threads, unsigned connections,
+                                           unsigned connections_per_address, unsigned idle_seconds,
+                                           size_t connection_bytes, const char *certificate, const char *key,
+                                           MHD_AccessHandlerCallback handler, MHD_RequestCompletedCallback completed,
+                                           void *context) {
   struct MHD_OptionItem options[] = {
       {MHD_OPTION_LISTEN_SOCKET, socket, NULL},
       {MHD_OPTION_CONNECTION_LIMIT, connections, NULL},
+      {MHD_OPTION_PER_IP_CONNECTION_LIMIT, connections_per_address, NULL},
       {MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, NULL},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)connection_bytes, NULL},
       {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)completed, context},
-      // A pool of one is refused; the last option, so that it can be left out.
-      {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
+      {MHD_OPTION_END, 0, NULL},
+      {MHD_OPTION_END, 0, NULL},
+      {MHD_OPTION_END, 0, NULL},
       {MHD_OPTION_END, 0, NULL},
   };
-  return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handler, context,
-                          MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+  int next = 6;
+  // A pool of one is refused.
+  if (threads > 1) options[next++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, threads, NULL};
+  if (certificate && key) {
+    options[next++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate};
+    options[next++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key};
+  }
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+  if (certificate && key) flags |= MHD_USE_TLS;
+  return MHD_start_daemon(flags, 0, NULL, NULL, handler, context, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+static inline unsigned mhd_connections(struct MHD_Daemon *daemon) {
+  const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+  return info ? info->num_connections : 0;
 }

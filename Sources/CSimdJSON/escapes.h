@@ -6,6 +6,20 @@
 
 namespace millrace {
 
+/// The bytes after a backslash that is not itself escaped.
+inline uint64_t escapedBytes(uint64_t backslashes, uint64_t &carry) {
+  uint64_t escaped = carry;
+  carry = 0;
+  for (uint64_t rest = backslashes & ~escaped; rest;) {
+    const uint64_t next = (rest & -rest) << 1;
+    if (!next) carry = 1;
+    escaped |= next;
+    rest &= rest - 1;
+    rest &= ~next;
+  }
+  return escaped;
+}
+
 inline int hexDigit(uint8_t c) {
   if (c >= '0' && c <= '9') return c - '0';
   c |= 0x20;

@@ -1,4 +1,5 @@
 #include "outline.h"
+#include "escapes.h"
 
 #include <algorithm>
 #include <array>
@@ -102,20 +103,6 @@ Outline Outliner::finish(const uint8_t *bytes, size_t length, size_t count, cons
 }
 
 namespace {
-
-/// The bytes after a backslash that is not itself escaped.
-inline uint64_t escapedBytes(uint64_t backslashes, uint64_t &carry) {
-  uint64_t escaped = carry;
-  carry = 0;
-  for (uint64_t rest = backslashes & ~escaped; rest;) {
-    const uint64_t next = (rest & -rest) << 1;
-    if (!next) carry = 1;
-    escaped |= next;
-    rest &= rest - 1;
-    rest &= ~next;
-  }
-  return escaped;
-}
 
 /// Whether the block begins inside a string. If then nothing in it needs a look, it has no tokens, and all it tells the
 /// next block is what it was told.

@@ -37,9 +37,11 @@ final class ZstdStream: TextDecoder {
   private let stream: OpaquePointer
   private var isInsideFrame = false
 
-  init() {
+  /// - `windowLog`: frames that would need more than 2 to the power of it bytes of memory are damaged; nil: libzstd's limit.
+  init(windowLog: Int32? = nil) {
     stream = ZSTD_createDStream()
     ZSTD_initDStream(stream)
+    if let windowLog { ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, windowLog) }
   }
 
   deinit { ZSTD_freeDStream(stream) }

@@ -2,10 +2,11 @@ import Basics
 import Glibc
 
 /// Small files that must be whole after a crash: written beside, synced, renamed, and the directory synced.
-enum DurableFile {
-  static func write(_ text: String, to path: String) throws(Failure) {
+public enum DurableFile {
+  /// - `mode`: who may read and write it.
+  public static func write(_ text: String, to path: String, mode: mode_t = 0o644) throws(Failure) {
     let temporary = path + ".new"
-    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
     guard file >= 0 else { throw failed("create", temporary) }
     let bytes = Array(text.utf8)
     var written = 0
@@ -30,7 +31,7 @@ enum DurableFile {
   }
 
   /// Nil when there is no such file.
-  static func read(_ path: String) throws(Failure) -> String? {
+  public static func read(_ path: String) throws(Failure) -> String? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     if file < 0, errno == ENOENT || errno == ENOTDIR { return nil }
     guard file >= 0 else { throw failed("open", path) }

@@ -22,6 +22,7 @@ extension API {
     topologies(all, &text)
     try replays(&text)
     verifications(&text)
+    collecting(&text)
     process(&text)
     return Response(200, PrometheusText.contentType, text.text)
   }
@@ -128,6 +129,16 @@ extension API {
     text.family(
       "millrace_verify_differing_cells", .gauge, "Cells that were not what the log gives; 0, or tell somebody.")
     for (labels, last) in all { text.sample(last.result.differingCells, labels) }
+  }
+
+  private func collecting(_ text: inout PrometheusText) {
+    guard let collector else { return }
+    text.family("millrace_collected_events_total", .counter, "Events that were taken and are durable.")
+    text.sample(collector.counts.taken)
+    text.family("millrace_collected_events_refused_total", .counter, "Events that were refused and named.")
+    text.sample(collector.counts.refused)
+    text.family("millrace_collect_in_flight_bytes", .gauge, "Bytes received and not yet durable.")
+    text.sample(collector.bytesInFlight)
   }
 
   private func process(_ text: inout PrometheusText) {

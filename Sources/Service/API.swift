@@ -1,26 +1,34 @@
 import Basics
+import Collector
 import Runtime
 
 /// The HTTP API of a node, without HTTP: one request in, one response out, on any thread. Answers are read from snapshots, so
 /// processing never waits for them.
 public struct API: Sendable {
   let node: Node
+  let collector: Collector?
   let version: String
 
+  /// - `collector`: what takes events, for its metrics.
   /// - `version`: of the program, for `millrace_build_info`.
-  public init(_ node: Node, version: String) {
+  public init(_ node: Node, collector: Collector? = nil, version: String) {
     self.node = node
+    self.collector = collector
     self.version = version
   }
 
   /// Who asks whether the process lives is told so whatever else it does.
   public static let lane: @Sendable (String) -> Server.Lane? = { path in
     if path == "/healthz" { return nil }
+    if Adapters.at(path) != nil { return .collecting }
     if path.hasPrefix("/peers/") { return .peers }
     return path.hasPrefix("/topologies/") || path.hasPrefix("/replays") ? .operations : .answers
   }
 
   public func respond(_ request: Request) -> Response {
+    if Adapters.at(request.path) != nil {
+      return .problem(405, "events are sent here with POST", [Response.Header(name: "Allow", value: "POST")])
+    }
     guard let routes = route(request.path).map({ ["GET": $0] }) ?? operations(request.path) else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
@@ -44,7 +52,7 @@ public struct API: Sendable {
     case "/readyz": return { (_) throws(Failure) in ready() }
     case "/metrics": return { (_) throws(Failure) in try metrics() }
     default:
-      if let file = WebFiles.response(path) { return { (_) throws(Failure) in file } }
+      if WebFiles.has(path) { return { (request) throws(Failure) in WebFiles.response(request) } }
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       if parts.count > 3, parts[1] == "peers" {
         let rest = parts[3...].map(String.init)

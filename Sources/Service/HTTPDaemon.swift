@@ -1,28 +1,52 @@
 import Basics
 import CMicroHTTPD
+import Dispatch
 import Glibc
+import Runtime
 import Synchronization
 
 /// Owns an `MHD_Daemon`, the listening socket it serves, and what its callbacks point to.
 ///
 /// The library's own threads read and write; requests are answered on the threads of a lane, while their connections are
-/// suspended, so a slow answer holds up nobody but those behind it in its lane.
+/// suspended, so a slow answer holds up nobody but those behind it in its lane. An answer may also come later and from
+/// elsewhere: then a suspended connection is all that waits.
 ///
 /// `@unchecked Sendable`: `state` is only touched under its mutex; the rest is constant. The callbacks' pointer to `self` is
 /// not retained: `stop`, called from `Server.deinit` at the latest, ends all threads that could use it.
 final class HTTPDaemon: @unchecked Sendable {
   private enum State {
     case idle
-    case running(OpaquePointer)
+    /// The one that takes connections, and those before it that still have some, under a former certificate.
+    case running(OpaquePointer, former: [Former])
     case stopped
+  }
+
+  /// A daemon that takes no more connections, and the socket that it left to us.
+  private struct Former {
+    let daemon: OpaquePointer
+    let socket: Int32
+
+    func stop() {
+      MHD_stop_daemon(daemon)
+      if socket >= 0 { close(socket) }
+    }
   }
 
   /// One request while its body arrives, and its answer; owned by the connection's `con_cls` until the request is completed.
   ///
-  /// `@unchecked Sendable`: while its connection is suspended the lane's thread has it, else the library's.
-  private final class Exchange: @unchecked Sendable {
-    var body: [UInt8] = []
+  /// `@unchecked Sendable`: while its connection is suspended whoever answers has it, else the library's thread.
+  fileprivate final class Exchange: @unchecked Sendable {
+    var request: Request
+    var admission: Admission
     var response: Response?
+    let startedAt = monotonicMilliseconds()
+    /// Of a body that nobody wants.
+    var bytesForgotten = 0
+
+    init(_ request: Request, _ admission: Admission) {
+      self.request = request
+      self.admission = admission
+    }
   }
 
   /// A suspended connection, which is valid until it is resumed.
@@ -36,23 +60,29 @@ final class HTTPDaemon: @unchecked Sendable {
   private static let networkThreads: UInt32 = 2
   private static let peerThreads = 2
   private static let operationThreads = 2
+  /// So much of an unwanted body is read for the sake of a sender that only then reads the answer.
+  private static let forgottenBytes = 8 << 20
 
-  private let socket: ListeningSocket
   private let options: Server.Options
-  private let respond: @Sendable (Request) -> Response
+  private let responder: any Responder
   private let lanes: [Server.Lane: LaneThreads]
   /// No more requests go to the lanes.
   private let isStopping = Mutex(false)
+  /// Connections that are suspended.
+  private let waiting = DispatchGroup()
   // OpaquePointer is not Sendable: see the type's comment.
   private nonisolated(unsafe) var state = State.idle
+  /// The socket of the one that takes connections; guarded as `state`.
+  private nonisolated(unsafe) var listening: Int32
   private let guardian = Mutex(())
 
-  init(socket: ListeningSocket, options: Server.Options, respond: @escaping @Sendable (Request) -> Response) {
-    self.socket = socket
+  init(socket: ListeningSocket, options: Server.Options, responder: any Responder) {
+    listening = socket.descriptor
     self.options = options
-    self.respond = respond
+    self.responder = responder
     lanes = [
       .answers: LaneThreads(name: "answers", threads: options.threads),
+      .collecting: LaneThreads(name: "collect", threads: options.collectThreads),
       .peers: LaneThreads(name: "peers", threads: HTTPDaemon.peerThreads),
       .operations: LaneThreads(name: "operations", threads: HTTPDaemon.operationThreads),
     ]
@@ -61,31 +91,63 @@ final class HTTPDaemon: @unchecked Sendable {
   func start() throws(Failure) {
     let failed = guardian.withLock { (_) -> Bool in
       guard case .idle = state else { return false }
-      let context = Unmanaged.passUnretained(self).toOpaque()
-      let daemon = mhd_start(
-        socket.descriptor, HTTPDaemon.networkThreads, UInt32(clamping: options.connections),
-        UInt32(clamping: options.idleSeconds), HTTPDaemon.connectionBytes, HTTPDaemon.handle, HTTPDaemon.completed,
-        context)
-      guard let daemon else {
+      guard let daemon = make(listening, options.certificate) else {
         // Whether the library has closed the socket by then is not said; closing it twice could close somebody else's file.
         state = .stopped
         return true
       }
-      state = .running(daemon)
+      state = .running(daemon, former: [])
       return false
     }
-    if failed { throw .unavailable("the HTTP server cannot start: \(String(cString: strerror(errno)))") }
+    if failed { throw HTTPDaemon.cannotStart(options.certificate) }
+  }
+
+  private func make(_ descriptor: Int32, _ certificate: Server.Certificate?) -> OpaquePointer? {
+    mhd_start(
+      descriptor, HTTPDaemon.networkThreads, UInt32(clamping: options.connections),
+      UInt32(clamping: options.connectionsPerAddress), UInt32(clamping: options.idleSeconds),
+      HTTPDaemon.connectionBytes, certificate?.certificate, certificate?.key, HTTPDaemon.handle, HTTPDaemon.completed,
+      Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  private static func cannotStart(_ certificate: Server.Certificate?) -> Failure {
+    certificate == nil
+      ? .unavailable("the HTTP server cannot start: \(String(cString: strerror(errno)))")
+      : .invalid("the HTTPS server cannot start: the certificate and the key are no pair of PEM files")
+  }
+
+  /// Takes new connections with another certificate; those there are go on with theirs.
+  ///
+  /// - Errors: `.invalid` for files that are no pair; then the former certificate still counts.
+  func renew(_ certificate: Server.Certificate) throws(Failure) {
+    let failed = guardian.withLock { (_) -> Bool in
+      guard case .running(let old, var former) = state else { return false }
+      // Both listen for a moment, so that nobody is turned away.
+      let descriptor = dup(listening)
+      guard descriptor >= 0, let new = make(descriptor, certificate) else { return true }
+      former.append(Former(daemon: old, socket: MHD_quiesce_daemon(old)))
+      listening = descriptor
+      let idle = former.filter { mhd_connections($0.daemon) == 0 }
+      former.removeAll { former in idle.contains { $0.daemon == former.daemon } }
+      for former in idle { former.stop() }
+      state = .running(new, former: former)
+      return false
+    }
+    if failed { throw HTTPDaemon.cannotStart(certificate) }
   }
 
   func stop() {
     // The library must not be stopped while connections are suspended, so what was asked is answered first.
     isStopping.withLock { $0 = true }
     for lane in lanes.values { lane.end() }
+    waiting.wait()
     guardian.withLock { _ in
       switch state {
-      // Waits for its threads, and closes the socket.
-      case .running(let daemon): MHD_stop_daemon(daemon)
-      case .idle: close(socket.descriptor)
+      case .running(let daemon, let former):
+        // Waits for its threads, and closes the socket.
+        MHD_stop_daemon(daemon)
+        for former in former { former.stop() }
+      case .idle: close(listening)
       case .stopped: break
       }
       state = .stopped
@@ -111,54 +173,106 @@ final class HTTPDaemon: @unchecked Sendable {
     _ state: inout UnsafeMutableRawPointer?
   ) -> MHD_Result {
     guard let known = state else {
-      state = Unmanaged.passRetained(Exchange()).toOpaque()
-      guard announcedBytes(connection) <= options.bodyBytes else { return queue(connection, HTTPDaemon.tooLarge) }
-      guard !isForeign(connection, method) else { return queue(connection, HTTPDaemon.foreign) }
-      // The library would refuse it too, when told to be pedantic, but with a garbled answer.
-      let isHostless = strcmp(version, "HTTP/1.1") == 0 && value(connection, "Host") == nil
-      return isHostless ? queue(connection, HTTPDaemon.hostless) : HTTPDaemon.yes
+      let exchange = begin(connection, url, method, version)
+      state = Unmanaged.passRetained(exchange).toOpaque()
+      return mayReadOn(exchange) ? HTTPDaemon.yes : queue(connection, exchange.response!, exchange)
     }
     let exchange = Unmanaged<Exchange>.fromOpaque(known).takeUnretainedValue()
-    if let response = exchange.response { return queue(connection, response) }
-    guard size == 0 else {
-      exchange.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size))
-      size = 0
-      // In the middle of a body of unknown length nothing can be answered: the connection is closed.
-      return exchange.body.count <= options.bodyBytes ? HTTPDaemon.yes : HTTPDaemon.no
+    guard size > 0 else {
+      if let response = exchange.response { return queue(connection, response, exchange) }
+      guard let lane = options.lane(exchange.request.path) else {
+        responder.respond(exchange.request, exchange.admission) { exchange.response = $0 }
+        return queue(connection, exchange.response ?? HTTPDaemon.stopping, exchange)
+      }
+      return answer(exchange, connection, lanes[lane]!)
     }
-    let request = Request(
-      String(cString: method), String(cString: url), query: items(connection), body: exchange.body)
-    guard let lane = options.lane(request.path) else { return queue(connection, respond(request)) }
-    return answer(request, exchange, connection, lanes[lane]!)
+    defer { size = 0 }
+    // Somebody who sends a byte now and then would keep the connection for ever.
+    guard monotonicMilliseconds() - exchange.startedAt <= options.requestMilliseconds else { return HTTPDaemon.no }
+    if exchange.response == nil, exchange.request.body.count + size > exchange.admission.bodyBytes {
+      refuse(exchange, HTTPDaemon.tooLarge)
+    }
+    guard exchange.response != nil else {
+      exchange.request.body.append(contentsOf: UnsafeRawBufferPointer(start: data, count: size))
+      return HTTPDaemon.yes
+    }
+    exchange.bytesForgotten += size
+    // In the middle of a body nothing can be answered: the connection is closed.
+    return exchange.bytesForgotten <= HTTPDaemon.forgottenBytes ? HTTPDaemon.yes : HTTPDaemon.no
   }
 
-  private func answer(
-    _ request: Request, _ exchange: Exchange, _ connection: OpaquePointer, _ lane: LaneThreads
-  ) -> MHD_Result {
+  private func begin(
+    _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>,
+    _ version: UnsafePointer<CChar>
+  ) -> Exchange {
+    var request = Request(String(cString: method), String(cString: url), query: items(connection))
+    for name in Request.headerNames { request.headers[name] = value(connection, name) }
+    let announced = announcedBytes(connection)
+    request.bytesAnnounced = announced
+    // The library would refuse it too, when told to be pedantic, but with a garbled answer.
+    guard strcmp(version, "HTTP/1.1") != 0 || request.headers["host"] != nil else {
+      return Exchange(request, Admission(refusal: HTTPDaemon.hostless)).refused
+    }
+    var admission = responder.admit(request)
+    if admission.refusal == nil, let announced, announced > admission.bodyBytes {
+      admission.refusal = HTTPDaemon.tooLarge
+    }
+    if admission.refusal == nil, !admission.takesForeignPages, isForeign(request) {
+      admission.refusal = HTTPDaemon.foreign
+    }
+    let exchange = Exchange(request, admission).refused
+    if exchange.response != nil { exchange.admission.ticket = nil }
+    if let announced, exchange.response == nil { exchange.request.body.reserveCapacity(announced) }
+    return exchange
+  }
+
+  /// Whether the body of a refused request is read before the answer: not one that is endless, nor one whose sender waits to be
+  /// asked for it.
+  private func mayReadOn(_ exchange: Exchange) -> Bool {
+    exchange.response == nil
+      || (exchange.request.headers["expect"] == nil
+        && (exchange.request.bytesAnnounced ?? 0) <= HTTPDaemon.forgottenBytes)
+  }
+
+  private func refuse(_ exchange: Exchange, _ response: Response) {
+    exchange.response = response
+    exchange.request.body = []
+    exchange.admission.ticket = nil
+  }
+
+  private func answer(_ exchange: Exchange, _ connection: OpaquePointer, _ lane: LaneThreads) -> MHD_Result {
     let suspended = Suspended(connection: connection)
     // Under the lock, so that a lane that ends has all that was suspended.
     let isTaken = isStopping.withLock { isStopping in
       guard !isStopping else { return false }
+      waiting.enter()
       MHD_suspend_connection(connection)
       lane.add { [self] in
-        exchange.response = respond(request)
-        MHD_resume_connection(suspended.connection)
+        let request = exchange.request
+        // The body goes with the request, which may be done with it long before the answer.
+        exchange.request.body = []
+        responder.respond(request, exchange.admission) { [self] response in
+          exchange.response = response
+          MHD_resume_connection(suspended.connection)
+          waiting.leave()
+        }
       }
       return true
     }
-    return isTaken ? HTTPDaemon.yes : queue(connection, HTTPDaemon.stopping)
+    return isTaken ? HTTPDaemon.yes : queue(connection, HTTPDaemon.stopping, exchange)
   }
 
   /// A browser sends what any page tells it to, to this machine too, and says whose page it was.
-  private func isForeign(_ connection: OpaquePointer, _ method: UnsafePointer<CChar>) -> Bool {
-    guard strcmp(method, "GET") != 0, strcmp(method, "HEAD") != 0, let origin = value(connection, "Origin") else {
+  private func isForeign(_ request: Request) -> Bool {
+    guard request.method != "GET", request.method != "HEAD", let origin = request.headers["origin"] else {
       return false
     }
-    return origin != "http://\(value(connection, "Host") ?? "")"
+    return origin != "\(options.certificate == nil ? "http" : "https")://\(request.headers["host"] ?? "")"
   }
 
-  private func announcedBytes(_ connection: OpaquePointer) -> Int {
-    guard let text = value(connection, "Content-Length") else { return 0 }
+  /// Nil for a body of unknown length, or none.
+  private func announcedBytes(_ connection: OpaquePointer) -> Int? {
+    guard let text = value(connection, "content-length") else { return nil }
     return Int(text) ?? .max
   }
 
@@ -183,14 +297,16 @@ final class HTTPDaemon: @unchecked Sendable {
     return items
   }
 
-  private func queue(_ connection: OpaquePointer, _ response: Response) -> MHD_Result {
+  private func queue(_ connection: OpaquePointer, _ response: Response, _ exchange: Exchange) -> MHD_Result {
     let made = response.bytes.withUnsafeBufferPointer { bytes in
       MHD_create_response_from_buffer(
         bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), HTTPDaemon.copied)
     }
     guard let made else { return HTTPDaemon.no }
     defer { MHD_destroy_response(made) }
-    for header in response.headers { _ = MHD_add_response_header(made, header.name, header.value) }
+    for header in response.headers + exchange.admission.headers {
+      _ = MHD_add_response_header(made, header.name, header.value)
+    }
     return MHD_queue_response(connection, UInt32(response.status), made)
   }
 
@@ -206,4 +322,12 @@ final class HTTPDaemon: @unchecked Sendable {
   private static let header = MHD_ValueKind(rawValue: 1)!
   private static let argument = MHD_ValueKind(rawValue: 8)!
   private static let copied = MHD_ResponseMemoryMode(rawValue: 2)!
+}
+
+extension HTTPDaemon.Exchange {
+  /// With the answer that its admission has already.
+  fileprivate var refused: Self {
+    response = admission.refusal
+    return self
+  }
 }

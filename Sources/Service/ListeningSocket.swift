@@ -1,14 +1,15 @@
 import Basics
 import Glibc
 
-/// A TCP socket that listens on a loopback address. Made by us and not by the HTTP library, which cannot say why it failed.
+/// A TCP socket that listens. Made by us and not by the HTTP library, which cannot say why it failed.
 struct ListeningSocket {
   let descriptor: Int32
   /// The one asked for, or the one the system chose.
   let port: UInt16
 
+  /// - `isPublic`: whether other machines may reach it.
   /// - Errors: `.invalid` for a host that is unknown or not of this machine alone; `.unavailable` for an address in use.
-  init(host: String, port: UInt16) throws(Failure) {
+  init(host: String, port: UInt16, isPublic: Bool) throws(Failure) {
     var hints = addrinfo()
     hints.ai_flags = AI_NUMERICSERV
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -18,10 +19,11 @@ struct ListeningSocket {
       throw .invalid("listen: '\(host)' is not an address of this machine: \(String(cString: gai_strerror(code)))")
     }
     defer { freeaddrinfo(found) }
-    // Until there are API keys, whoever reaches the port may read everything.
-    guard ListeningSocket.isLoopback(name) else {
+    // Without API keys whoever reaches the port may read everything.
+    guard isPublic || ListeningSocket.isLoopback(name) else {
       throw .invalid(
-        "listen: '\(host)' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used")
+        "listen: '\(host)' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used: make "
+          + "some with 'millrace keys create', or say --insecure")
     }
     let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     let descriptor = socket(

@@ -7,6 +7,16 @@ public struct Request: Sendable {
   /// In the order given, percent-decoded; `?a` is ("a", "").
   public var query: [(name: String, value: String)]
   public var body: [UInt8]
+  /// Those of `headerNames` that were sent, by names in lower case.
+  public var headers: [String: String] = [:]
+  /// Bytes of the body by its head; nil when that does not say.
+  public var bytesAnnounced: Int?
+
+  /// What somebody here asks for.
+  static let headerNames = [
+    "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
+    "transfer-encoding", "if-none-match",
+  ]
 
   public init(_ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = []) {
     self.method = method

@@ -28,6 +28,13 @@ public struct Response: Equatable, Sendable {
       ] + more
   }
 
+  /// Without a body.
+  init(_ status: Int, headers: [Header]) {
+    self.status = status
+    self.headers = headers
+    bytes = []
+  }
+
   public func header(_ name: String) -> String? {
     headers.first { $0.name.lowercased() == name.lowercased() }?.value
   }
@@ -66,11 +73,14 @@ public struct Response: Equatable, Sendable {
   private static func title(_ status: Int) -> String {
     switch status {
     case 400: "Bad Request"
+    case 401: "Unauthorized"
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 409: "Conflict"
     case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 429: "Too Many Requests"
     case 503: "Service Unavailable"
     default: "Internal Server Error"
     }

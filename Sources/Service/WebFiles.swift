@@ -3,7 +3,6 @@ import CWebFiles
 
 /// Files for browsers that are part of the program.
 enum WebFiles {
-  /// By path: what is served there, and a tag that changes with it.
   private static let files: [String: (type: String, bytes: [UInt8], tag: String)] = {
     var files: [String: (type: String, bytes: [UInt8], tag: String)] = [:]
     for file in UnsafeBufferPointer(start: web_files, count: web_file_count) {
@@ -13,9 +12,24 @@ enum WebFiles {
     return files
   }()
 
-  static func response(_ path: String) -> Response? {
-    guard let file = files[path] else { return nil }
-    return Response(200, file.type, file.bytes, [])
+  static func has(_ path: String) -> Bool { files[path] != nil }
+
+  /// A browser may keep a file, and is to ask each time whether it is still the one.
+  static func response(_ request: Request) -> Response {
+    guard let file = files[request.path] else { preconditionFailure("there is no file \(request.path)") }
+    let more = [
+      Response.Header(name: "ETag", value: file.tag),
+      // Nothing from elsewhere, so that no text of an event can make a page do anything.
+      Response.Header(
+        name: "Content-Security-Policy",
+        value: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+          + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ]
+    var response = Response(200, file.type, file.bytes, more)
+    if request.headers["if-none-match"] == file.tag { response = Response(304, headers: more) }
+    response.headers.removeAll { $0.name == "Cache-Control" }
+    response.headers.append(Response.Header(name: "Cache-Control", value: "no-cache"))
+    return response
   }
 
   private static func tag(_ bytes: [UInt8]) -> String {

@@ -69,7 +69,58 @@ extension Configuration {
     let server = section.section("http")
     if let count = server.integer("threads", in: 1...64) { http.threads = count }
     if let count = server.integer("connections", in: 1...100_000) { http.connections = count }
+    if let count = server.integer("connections_per_address", in: 0...100_000) { http.connectionsPerAddress = count }
+    if let time = server.duration("idle") { http.idleMilliseconds = time }
+    if let time = server.duration("request") { http.requestMilliseconds = time }
+    if let list = server.list("origins") {
+      http.origins = list.compactMap { Configuration.origin($0, server) }
+    }
     server.finish()
+    tls = Configuration.TLS(section.section("tls"), isThere: section.has("tls"))
+    keys = section.path("keys")
+    peerKey = section.secret("peer_key", environment)
+    collect.read(section.section("collect"))
+    section.finish()
+  }
+}
+
+extension Configuration {
+  fileprivate static func origin(_ value: YAML.Node, _ section: Section) -> String? {
+    guard let text = section.text(value, "origins") else { return nil }
+    let rest = ["https://", "http://"].lazy.filter { text.hasPrefix($0) }.map { text.dropFirst($0.count) }.first
+    if text == "*" || (rest.map { !$0.isEmpty && !$0.contains("/") } ?? false) { return text }
+    section.report(value.place, "'origins' are such as https://shop.example, without a path, or '*', not '\(text)'")
+    return nil
+  }
+}
+
+extension Configuration.TLS {
+  fileprivate init?(_ section: Section, isThere: Bool) {
+    let certificate = section.path("certificate")
+    let key = section.path("key")
+    defer { section.finish() }
+    guard isThere || certificate != nil || key != nil else { return nil }
+    guard let certificate, let key else {
+      if section.problems.isEmpty {
+        section.report(section.place, "'tls' needs 'certificate' and 'key', two PEM files")
+      }
+      return nil
+    }
+    self.init(certificate: certificate, key: key)
+  }
+}
+
+extension Configuration.Collect {
+  fileprivate mutating func read(_ section: Section) {
+    topic = section.text("topic")
+    if let size = section.size("in_flight"), let node = section.node("in_flight") {
+      if case .bytes(let count) = size, count < 1 << 20 {
+        section.report(node.place, "'in_flight' is at least 1MiB: one body may have 512KiB, and becomes more")
+      } else {
+        inFlight = size
+      }
+    }
+    if let count = section.integer("threads", in: 1...64) { threads = count }
     section.finish()
   }
 }
@@ -116,42 +167,51 @@ extension Configuration.Kafka {
         section.report(entry.place, "'\(entry.key)' is '\(own)' here, beside 'properties'")
         continue
       }
-      guard let (value, isSecret) = Configuration.Kafka.value(entry, section, environment) else { continue }
+      guard let (value, isSecret) = section.textOrSecret(entry, environment) else { continue }
       if let problem = problem(entry.key, value, isSecret) { section.report(entry.place, problem) }
       self.properties[entry.key] = value
       if isSecret { secrets.insert(entry.key) }
     }
   }
+}
 
+extension Section {
   /// A text, or where it is kept: `{env: NAME}` or `{file: PATH}`.
-  private static func value(
-    _ entry: YAML.Node.Entry, _ section: Section, _ environment: [String: String]
-  ) -> (String, Bool)? {
-    guard case .mapping = entry.value.content else { return section.text(entry.value, entry.key).map { ($0, false) } }
-    let secret = Section(entry.value, path: [entry.key], problems: section.problems)
+  fileprivate func textOrSecret(_ entry: YAML.Node.Entry, _ environment: [String: String]) -> (String, Bool)? {
+    guard case .mapping = entry.value.content else { return text(entry.value, entry.key).map { ($0, false) } }
+    let secret = Section(entry.value, path: [entry.key], problems: problems)
     let name = secret.text("env")
     let file = secret.text("file")
     secret.finish()
     switch (name, file) {
     case (let name?, nil):
       if let value = environment[name] { return (value, true) }
-      section.report(entry.place, "'\(entry.key)' is kept in the environment variable \(name), which is not set")
+      report(entry.place, "'\(entry.key)' is kept in the environment variable \(name), which is not set")
     case (nil, let file?):
       do throws(Failure) {
         // An editor ends a file with a line break; no secret does.
         let text = try TextFile.read(file)
         return (text.hasSuffix("\n") ? String(text.dropLast()) : text, true)
       } catch {
-        section.report(entry.place, "'\(entry.key)' is kept in a file: \(error.message)")
+        report(entry.place, "'\(entry.key)' is kept in a file: \(error.message)")
       }
     default:
-      section.report(entry.place, "'\(entry.key)' is a value, or {env: NAME}, or {file: PATH}")
+      report(entry.place, "'\(entry.key)' is a value, or {env: NAME}, or {file: PATH}")
     }
     return nil
   }
-}
 
-extension Section {
+  /// What is kept elsewhere, and never written into the file itself.
+  fileprivate func secret(_ key: String, _ environment: [String: String]) -> String? {
+    guard let node = node(key) else { return nil }
+    guard case .mapping = node.content else {
+      if case .variable = node.place { return text(node, key) }
+      report(node.place, "'\(key)' is a secret: {env: NAME} or {file: PATH}, not the text itself")
+      return nil
+    }
+    return textOrSecret(YAML.Node.Entry(key: key, place: node.place, value: node), environment)?.0
+  }
+
   fileprivate func address(_ key: String) -> Address? {
     guard let node = node(key), let text = text(node, key) else { return nil }
     if let address = Address(text) { return address }

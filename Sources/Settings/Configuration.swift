@@ -21,6 +21,13 @@ public struct Configuration: Sendable, Equatable {
   /// Topology files to run, in order.
   public var topologies: [String] = []
   public var http = HTTP()
+  /// Certificate and key for HTTPS; nil: plain HTTP.
+  public var tls: TLS?
+  /// Where API keys are; nil: `keys.json` in the data directory.
+  public var keys: String?
+  /// What instances of a group show each other when there are API keys.
+  public var peerKey: String?
+  public var collect = Collect()
   /// `MILLRACE_` variables that mean nothing.
   public var warnings: [String] = []
 
@@ -77,9 +84,42 @@ public struct Configuration: Sendable, Equatable {
   public struct HTTP: Sendable, Equatable {
     public var threads = 2
     public var connections = 1_000
+    /// From one address; 0: any number.
+    public var connectionsPerAddress = 0
+    /// A connection on which nothing happens for so long is closed.
+    public var idleMilliseconds: Int64 = 30_000
+    /// A request that has not arrived whole by then is given up.
+    public var requestMilliseconds: Int64 = 60_000
+    /// Whose pages may read and collect, such as `https://shop.example`; `*`: anybody's.
+    public var origins: [String] = []
 
     public init() {}
   }
+
+  public struct TLS: Sendable, Equatable {
+    /// PEM files; the certificate with its chain.
+    public var certificate: String
+    public var key: String
+
+    public init(certificate: String, key: String) {
+      self.certificate = certificate
+      self.key = key
+    }
+  }
+
+  /// How events are taken over HTTP.
+  public struct Collect: Sendable, Equatable {
+    /// Where they go; nil: what the topologies read.
+    public var topic: String?
+    /// Bytes received and not yet durable; more are refused with 429.
+    public var inFlight = Size.bytes(64 << 20)
+    /// That read bodies.
+    public var threads = 2
+
+    public init() {}
+  }
+
+  public var keysPath: String { keys ?? (data.hasSuffix("/") ? "\(data)keys.json" : "\(data)/keys.json") }
 
   public var logPath: String { log.path ?? (data.hasSuffix("/") ? "\(data)log" : "\(data)/log") }
 }

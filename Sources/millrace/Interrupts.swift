@@ -28,3 +28,15 @@ final class Interrupts: @unchecked Sendable {
   /// The signal that came; nil for none.
   var signalSeen: Int32? { seen.withLock { $0 } }
 }
+
+/// SIGHUP as a request to read certificates again.
+final class Hangups {
+  private let source: any DispatchSourceSignal
+
+  init(_ onSignal: @escaping @Sendable () -> Void) {
+    signal(SIGHUP, SIG_IGN)
+    source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+    source.setEventHandler(handler: onSignal)
+    source.resume()
+  }
+}

@@ -2,7 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// JSON records to columns. The C face of decode.cpp; only Sources/Events includes it.
+// JSON records to columns, and bodies to the records in them. The C face of decode.cpp and parts.cpp; only Sources/Events
+// includes it.
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,6 +67,30 @@ void decoder_add_column(
 void decoder_decode(
     Decoder *_Nonnull decoder, const uint8_t *_Nonnull bytes, const DecoderRange *_Nonnull ranges, size_t count,
     const DecoderColumns *_Nonnull columns);
+
+/// A member of an object: its name without the quotes and its value, places in the bytes it was found in. `kind` is the
+/// first byte of the value, '0' for every number.
+typedef struct {
+  uint32_t name;
+  uint32_t nameLength;
+  uint32_t value;
+  uint32_t valueLength;
+  uint8_t kind;
+} PartsMember;
+
+/// Finds the members of the object that is all of `bytes`, white space around it aside. What stands inside of values is not
+/// looked at beyond strings and brackets. The elements of the array under the name `wanted` are found on the way, objects
+/// or not; `elementCount` becomes -1 where there is no such array, and the last of several counts.
+///
+/// Returns how many members there are, and -1 when this is no object. Counts beyond the capacities are those capacities
+/// and one: then not all was looked at.
+ptrdiff_t parts_members(
+    const uint8_t *_Nonnull bytes, size_t length, PartsMember *_Nonnull members, size_t memberCapacity,
+    const uint8_t *_Nullable wanted, size_t wantedLength, DecoderRange *_Nullable elements, size_t elementCapacity,
+    ptrdiff_t *_Nonnull elementCount);
+
+/// Finds the lines that hold more than white space. As many as `capacity` and one when there are more.
+size_t parts_lines(const uint8_t *_Nonnull bytes, size_t length, DecoderRange *_Nonnull lines, size_t capacity);
 
 /// Kafka's murmur2 (its DefaultPartitioner), before the sign bit is dropped.
 uint32_t decoder_murmur2(const uint8_t *_Nullable bytes, size_t length);

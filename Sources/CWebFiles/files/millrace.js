@@ -61,7 +61,7 @@
   }
 
   function target() { return (option("url") || new URL(script.src || location.href).origin) + "/events/batch"; }
-  function address() { return target() + (option("key") ? "?key=" + encodeURIComponent(option("key")) : ""); }
+  function address() { return target() + (option("key") ? "?write_key=" + encodeURIComponent(option("key")) : ""); }
   // As many of the first as a request holds: what may be under way when a page is left is 64 KiB.
   function batch(from) {
     var bytes = 0, some = [];

@@ -5,11 +5,11 @@ import Logs
 import Runtime
 import Workload
 
-/// Makes up a realistic click-stream: to standard output, files, or straight into the embedded log.
+/// Makes up a realistic click-stream: to standard output, files, straight into the embedded log, or to a server.
 enum Generate {
   static let syntax = CommandSyntax(
     verb: "generate",
-    summary: "Make up a seeded click-stream of a web shop: NDJSON, or straight into the embedded log.",
+    summary: "Make up a seeded click-stream of a web shop: NDJSON, into the embedded log, or to a server.",
     options: [
       .value("events", "N", "lines in all (default 100000)"),
       .value("users", "N", "people (default: a tenth of the events, at least 100)"),
@@ -29,17 +29,20 @@ enum Generate {
       .flag("log", "append to the embedded log of the data directory"),
       .value("topic", "NAME", "with --log: topic of the log (default events)"),
       .flag("json", "one JSON object on standard output; not when the lines go there"),
-    ] + Place.options,
+    ] + httpOptions + Place.options,
     examples: [
       "millrace generate --events 1000000 --output /tmp/events.ndjson",
       "millrace generate --events 50000 --log --data /tmp/web",
+      "millrace generate --events 50000 --http http://127.0.0.1:8080 --rate 5000 --acknowledged /tmp/ids",
     ])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
-    let targets = ["output", "keyed"].filter { arguments.text($0) != nil } + (arguments.has("log") ? ["log"] : [])
+    let targets =
+      ["output", "keyed", "http"].filter { arguments.text($0) != nil } + (arguments.has("log") ? ["log"] : [])
     guard targets.count <= 1 else {
       throw .invalid("choose one of \(targets.map { "--\($0)" }.joined(separator: ", "))")
     }
+    if targets == ["http"] { return try overHTTP(arguments) }
     let options = try options(arguments)
     let startedAt = monotonicMilliseconds()
     let lines: Int64
@@ -67,7 +70,7 @@ enum Generate {
     return 0
   }
 
-  private static func options(_ arguments: Arguments) throws(Failure) -> WorkloadOptions {
+  static func options(_ arguments: Arguments) throws(Failure) -> WorkloadOptions {
     let events = try arguments.integer("events", in: 0...Int.max) ?? 100_000
     let days = Int64(try arguments.integer("days", in: 1...3_650) ?? 7)
     let end = try arguments.time("end") ?? (arguments.has("log") ? wallMilliseconds() : 1_772_928_000_000)

@@ -1,4 +1,5 @@
 import Basics
+import Collector
 import Dataflow
 import Dispatch
 import Foundation
@@ -15,6 +16,7 @@ enum Serve {
     options: [
       .value("listen", "HOST:PORT", "where to answer (default 127.0.0.1:8080; port 0 takes a free one)"),
       .value("threads", "N", "worker threads of each topology (default: one per core)"),
+      .flag("insecure", "without API keys, let other machines read and collect everything"),
       .value("verify-every", "DURATION", "rebuild what is served so often, at low priority, and compare every cell"),
       Place.memoryOption,
     ] + Place.options,
@@ -41,28 +43,31 @@ enum Serve {
     let serving = try Serving(
       place, topologies, listen: listen,
       threads: try arguments.integer("threads", in: 1...256) ?? ProcessInfo.processInfo.activeProcessorCount,
-      verifyMilliseconds: try arguments.duration("verify-every"))
+      verifyMilliseconds: try arguments.duration("verify-every"), isInsecure: arguments.has("insecure"))
     let ended = DispatchSemaphore(value: 0)
     let interrupts = Interrupts { ended.signal() }
+    let hangups = Hangups { serving.renew() }
     try serving.start()
     Console.note("serving \(topologies.map(\.topology.name).joined(separator: ", ")) on \(serving.url)")
     ended.wait()
     Console.note("stopping: committing what was read")
     serving.stop()
-    withExtendedLifetime(interrupts) {}
+    withExtendedLifetime((interrupts, hangups)) {}
     return 0
   }
 }
 
 /// A node and the server before it.
-final class Serving {
+final class Serving: Sendable {
   let node: Node
   private let server: Server
+  private let collector: Collector?
   private let advertised: String?
+  private let tls: Configuration.TLS?
 
   init(
     _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int,
-    verifyMilliseconds: Int64? = nil
+    verifyMilliseconds: Int64? = nil, isInsecure: Bool = false
   ) throws(Failure) {
     let topics = Set(topologies.map(\.topology.source.topic))
     guard topics.count == 1 || place.kafka != nil, let topic = topics.first else {
@@ -85,12 +90,69 @@ final class Serving {
       options: options
     ) { Console.note($0) }
     advertised = place.configuration.advertise.map(String.init(describing:))
-    let api = API(node, version: Millrace.version)
+    tls = place.configuration.tls
+    let keys = try KeyRing(KeyFile(place.configuration.keysPath), peerKey: place.configuration.peerKey) {
+      Console.warn($0)
+    }
+    collector = try Serving.collector(place, source, topics)
+    var door = Door.Options()
+    door.origins = place.configuration.http.origins
+    let api = API(node, collector: collector, version: Millrace.version)
+    var http = try Serving.options(place)
+    http.isPublic = isInsecure || !keys.isOpen
+    server = try Server(
+      host: listen.host, port: listen.port, options: http,
+      responder: Door(api, collector: collector, keys: keys, options: door))
+  }
+
+  private static func options(_ place: Place) throws(Failure) -> Server.Options {
+    let configured = place.configuration.http
     var http = Server.Options()
-    http.threads = place.configuration.http.threads
+    http.threads = configured.threads
+    http.collectThreads = place.configuration.collect.threads
     http.lane = API.lane
-    http.connections = place.configuration.http.connections
-    server = try Server(host: listen.host, port: listen.port, options: http) { api.respond($0) }
+    http.connections = configured.connections
+    http.connectionsPerAddress = configured.connectionsPerAddress
+    http.idleSeconds = max(1, Int(configured.idleMilliseconds / 1_000))
+    http.requestMilliseconds = configured.requestMilliseconds
+    http.certificate = try place.configuration.tls.map { (tls) throws(Failure) in try certificate(tls) }
+    return http
+  }
+
+  private static func certificate(_ tls: Configuration.TLS) throws(Failure) -> Server.Certificate {
+    Server.Certificate(certificate: try TextFile.read(tls.certificate), key: try TextFile.read(tls.key))
+  }
+
+  /// Takes events for the one topic that is meant.
+  private static func collector(
+    _ place: Place, _ source: Node.Source, _ topics: Set<String>
+  ) throws(Failure) -> Collector? {
+    var options = Collector.Options()
+    options.inFlightBytes = Int(place.configuration.collect.inFlight.bytes(of: Int64(Place.machineMemory)))
+    switch source {
+    case .embedded(let log):
+      if let topic = place.configuration.collect.topic, topic != log.topic {
+        throw .invalid("'collect.topic' is '\(topic)', but the embedded log here is of '\(log.topic)'")
+      }
+      return Collector(log, options: options)
+    case .kafka(let kafka):
+      guard let topic = place.configuration.collect.topic ?? (topics.count == 1 ? topics.first : nil) else {
+        Console.warn(
+          "events are not taken over HTTP: the topologies read \(topics.sorted().joined(separator: ", ")), so set "
+            + "collect.topic to the one they go to")
+        return nil
+      }
+      return try Collector(kafka, topic: topic, options: options)
+    }
+  }
+
+  /// Reads the certificate again. What is wrong with it is said, and the former one still counts.
+  func renew() {
+    guard let tls else { return Console.warn("SIGHUP renews the certificate, and there is none: see 'tls'") }
+    do throws(Failure) {
+      try server.renew(try Serving.certificate(tls))
+      Console.note("the certificate in \(tls.certificate) counts from now on")
+    } catch { Console.warn("\(error.message): the former certificate still counts") }
   }
 
   private static func source(_ place: Place, _ topic: String) throws(Failure) -> Node.Source {
@@ -108,7 +170,7 @@ final class Serving {
     (try? Server(host: address.host, port: address.port) { _ in preconditionFailure("not started") }) != nil
   }
 
-  var url: String { "http://\(Address(host: server.host, port: server.port))" }
+  var url: String { "\(tls == nil ? "http" : "https")://\(Address(host: server.host, port: server.port))" }
 
   func start() throws(Failure) {
     node.start(answeringAt: advertised ?? "\(Address(host: server.host, port: server.port))")
@@ -117,6 +179,7 @@ final class Serving {
 
   func stop() {
     server.stop()
+    collector?.stop()
     node.stop()
   }
 }

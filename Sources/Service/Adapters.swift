@@ -1,0 +1,16 @@
+import Collector
+
+/// The paths where events are taken, and how they are sent there.
+enum Adapters {
+  private static let oneEvent = OneEvent()
+  private static let list = EventList()
+
+  /// Nil for any other path.
+  static func at(_ path: String) -> (any Adapter)? {
+    switch path {
+    case "/events": oneEvent
+    case "/events/batch": list
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,6 @@
+import Foundation
+
+enum Base64 {
+  /// Nil for what is none.
+  static func decode(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map(Array.init) }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import Testing
+
+/// Goal: what people do on a page is counted once, whatever becomes of the page and the connection. Method: Debian's Chromium
+/// without a window, driven by `Browser/*.py`; the judge is how often the script did what.
+@Suite(.serialized) struct BrowserTests {
+  private let scratch = Scratch()
+
+  /// Nil, after saying why, where there is no browser to drive.
+  private func python() -> String? {
+    let search = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    for name in ["chromium", "chromedriver"]
+    where !search.contains(where: { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }) {
+      print("skipped: there is no \(name); scripts/setup --tests installs it")
+      return nil
+    }
+    let peer = Peers.python("selenium==4.27.1")
+    if peer.path == nil { print("skipped: selenium cannot be had: \(peer.reason)") }
+    return peer.path
+  }
+
+  /// Where pictures of what was seen are kept.
+  private func screenshot(_ name: String) throws -> String {
+    let directory = Program.root.appending(path: ".build/screenshots")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    return directory.appending(path: name).path
+  }
+
+  @Test func theTrackerTellsEverythingOnce() throws {
+    guard let python = python() else { return }
+    let topology = scratch.write(
+      "made.yaml",
+      """
+      topology: made
+      source: { topic: events }
+      views:
+        traffic:
+          rollup: { of: events, by: [event_type, anonymous_id, page.path], measures: { events: count }, grains: { day: forever } }
+      """)
+    let server = Served([topology, "--data", scratch.path("data")])
+    let visit = Peers.run(python, "Browser/tracker.py", [server.url, "10", try screenshot("tracker.png")])
+    guard visit.code == 0 else {
+      Issue.record("\(visit.errors.suffix(3_000))")
+      return
+    }
+    let made = try #require(visit.json["made"] as? [String: Int])
+    let anonymous = try #require(visit.json["anonymous"] as? String)
+    #expect(made.keys.sorted() == ["identify", "page_view", "purchase", "try_button"])
+    var counted: [String: Int] = [:]
+    // The day may end meanwhile.
+    let rows = server.get("/query?metric=events&granularity=day&group_by=event_type,anonymous_id,page.path").json[
+      "data"]
+    for row in rows as? [[String: Any]] ?? [] {
+      let dimensions = row["dimensions"] as? [String: String] ?? [:]
+      #expect(dimensions["anonymous_id"] == anonymous && dimensions["page.path"] == "/tracker")
+      counted[dimensions["event_type"] ?? "", default: 0] += row["value"] as? Int ?? 0
+    }
+    #expect(counted == made)
+    #expect(server.end(SIGTERM) == 0)
+  }
+}
