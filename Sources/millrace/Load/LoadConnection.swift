@@ -30,7 +30,7 @@ final class LoadConnection {
     let head =
       "POST \(path) HTTP/1.1\r\nHost: \(address.host):\(address.port)\r\n\(authorization)"
       + "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
-    let isSent = Array(head.utf8).withUnsafeBytes { send($0, MSG_MORE.rawValue) } && send(body, 0)
+    let isSent = Array(head.utf8).withUnsafeBytes { send($0, UInt32(MSG_MORE)) } && send(body, 0)
     // A server may refuse what it has not read to the end.
     guard let answer = receive() else {
       disconnect()
@@ -61,7 +61,7 @@ final class LoadConnection {
     var sent = 0
     while sent < bytes.count {
       let count = Glibc.send(
-        descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue | flags))
+        descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL) | Int32(flags))
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return false }
       sent += count
