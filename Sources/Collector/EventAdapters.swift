@@ -38,12 +38,11 @@ public struct EventList: Adapter {
 
   public func read(_ body: Body, into intake: Intake) throws(Refusal) {
     let found = body.isLines ? intake.parts.openLines(body.bytes) : intake.parts.open(body.bytes, list: "events")
-    switch found {
-    case .whole: break
-    case .tooMany:
-      throw Refusal(.tooLarge, "there are more than \(Intake.eventLimit) events in the body; send fewer at a time")
-    case .malformed:
+    guard found != .malformed else {
       throw Refusal(.malformed, "the body must be one JSON object with a list of events: {\"events\": [...]}")
+    }
+    guard found == .whole, intake.parts.eventCount <= Intake.eventLimit else {
+      throw Refusal(.tooLarge, "there are more than \(Intake.eventLimit) events in the body; send fewer at a time")
     }
     for index in 0..<intake.parts.eventCount { intake.add(body.bytes.part(intake.parts.events[index])) }
   }

@@ -14,13 +14,16 @@ public final class Intake {
     public var eventID: String?
   }
 
+  /// Of one body, unless its protocol says otherwise.
   public static let eventLimit = 500
   /// Of an unusable record so much is kept that it is seen to be too large.
   private static let longestRecord = 65_537
 
-  /// For adapters: a body's events, and an event's members.
-  public let parts = BodyParts(limit: Intake.eventLimit)
+  /// For adapters: a body's events and members, an event's members, and what is inside of those.
+  public let parts = BodyParts(limit: SegmentAdapter.eventLimit)
   public let eventParts = BodyParts(limit: 1)
+  public let contextParts = BodyParts(limit: 1)
+  public let innerParts = BodyParts(limit: 1)
   /// Milliseconds since 1970, of this request.
   public private(set) var receivedAt: Int64 = 0
   public private(set) var refused: [Refused] = []

@@ -29,7 +29,7 @@ extension API {
     }
     var question = PeerQuestion(
       path: "/peers/\(topology.generation.digest)\(path)", items: items, ownership: ownership, own: own,
-      here: API.here(topology), partitionCount: topology.generation.partitionCount)
+      here: API.here(topology), partitionCount: topology.generation.partitionCount, access: peers)
     var mayAskGroup = true
     for _ in 0..<API.rounds {
       let answers = question.ask()

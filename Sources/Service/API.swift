@@ -7,12 +7,15 @@ import Runtime
 public struct API: Sendable {
   let node: Node
   let collector: Collector?
+  let peers: PeerAccess
   let version: String
 
   /// - `collector`: what takes events, for its metrics.
+  /// - `peers`: how other instances are asked.
   /// - `version`: of the program, for `millrace_build_info`.
-  public init(_ node: Node, collector: Collector? = nil, version: String) {
+  public init(_ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), version: String) {
     self.node = node
+    self.peers = peers
     self.collector = collector
     self.version = version
   }

@@ -4,12 +4,14 @@ import Collector
 enum Adapters {
   private static let oneEvent = OneEvent()
   private static let list = EventList()
+  private static let segment = SegmentAdapter()
 
   /// Nil for any other path.
   static func at(_ path: String) -> (any Adapter)? {
     switch path {
     case "/events": oneEvent
     case "/events/batch": list
+    case let path where SegmentAdapter.isPath(path): segment
     default: nil
     }
   }

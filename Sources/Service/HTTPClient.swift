@@ -19,15 +19,19 @@ public enum HTTPClient {
   /// - `server`: `http://host:port`.
   /// - Errors: `.invalid` for what is no such URL, `.unavailable` when no answer comes in time.
   public static func get(
-    _ server: String, _ path: String, _ items: [(name: String, value: String)], seconds: Double = 60
+    _ server: String, _ path: String, _ items: [(name: String, value: String)], seconds: Double = 60,
+    key: String? = callersKey
   ) throws(Failure) -> Answer {
-    try ask("GET", server, path, items, seconds: seconds)
+    try ask("GET", server, path, items, seconds: seconds, key: key)
   }
+
+  /// The API key that commands show, from the variable MILLRACE_KEY.
+  public static let callersKey = ProcessInfo.processInfo.environment["MILLRACE_KEY"]
 
   /// As `get`, with any method.
   public static func ask(
     _ method: String, _ server: String, _ path: String, _ items: [(name: String, value: String)], body: [UInt8] = [],
-    seconds: Double = 60
+    seconds: Double = 60, key: String? = callersKey
   ) throws(Failure) -> Answer {
     let query = items.map { "\(escaped($0.name))=\(escaped($0.value))" }.joined(separator: "&")
     let base = server.hasSuffix("/") ? String(server.dropLast()) : server
@@ -37,6 +41,7 @@ public enum HTTPClient {
     let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
     var request = URLRequest(url: url, timeoutInterval: seconds)
     request.httpMethod = method
+    if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
     if !body.isEmpty { request.httpBody = Data(body) }
     let task = session.dataTask(with: request) { data, response, error in
       answer.withLock {

@@ -16,6 +16,8 @@ struct PeerQuestion {
   /// The newest stamp that is known, by which all hide what has expired.
   var newestStamp: Int64?
 
+  var access = PeerAccess()
+
   private static let seconds = 5.0
 
   /// One instance's answer for the partitions that are said to be its.
@@ -53,7 +55,8 @@ struct PeerQuestion {
     items.append(("peer_partitions", partitions.map(String.init).joined(separator: ",")))
     if let newestStamp { items.append(("peer_newest", String(newestStamp))) }
     do throws(Failure) {
-      let got = try HTTPClient.get("http://\(instance.address)", path, items, seconds: PeerQuestion.seconds)
+      let got = try HTTPClient.get(
+        "\(access.scheme)://\(instance.address)", path, items, seconds: PeerQuestion.seconds, key: access.key)
       guard got.status == 200 else { throw .unavailable(got.problem) }
       let part = try PeerPart(got.bytes)
       answer.denied = Set(

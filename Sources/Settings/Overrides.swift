@@ -3,7 +3,8 @@ public final class Overrides {
   private static let prefix = "MILLRACE_"
 
   private let values: [String: String]
-  private var known: Set<String> = []
+  /// The key that commands show to a server is nothing of the configuration, and is no mistake.
+  private var known: Set<String> = ["MILLRACE_KEY"]
 
   public init(_ environment: [String: String]) {
     values = environment.filter { $0.key.hasPrefix(Overrides.prefix) }

@@ -50,6 +50,14 @@ struct Place {
     return physical
   }
 
+  /// The data directory's place, without owning it.
+  func makeData() throws(Failure) {
+    do { try FileManager.default.createDirectory(atPath: configuration.data, withIntermediateDirectories: true) } catch
+    {
+      throw .unavailable("cannot create \(configuration.data): \(error.localizedDescription)")
+    }
+  }
+
   func openData(create: Bool) throws(Failure) -> DataDirectory {
     try DataDirectory(configuration.data, create: create)
   }

@@ -109,8 +109,13 @@ import Testing
       ("GET / HTTP/1.1\r\nHost: t\r\nX-Long: \(long)\r\n\r\n", "431"),
       ("GET / HTTP/1.1\r\n\r\n", "400"),
       ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n", "400"),
-      ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000000\r\n\r\n", "413"),
-      ("PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)0\r\n\r\n", ""),
+      // Sent to the end, then answered; what would be endless is answered at once.
+      (
+        "PUT / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 2000000\r\n\r\n\(String(repeating: "x", count: 2_000_000))",
+        "413"
+      ),
+      ("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000000000\r\n\r\n", "413"),
+      ("PUT / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)0\r\n\r\n", "413"),
     ]
     for (text, status) in requests {
       let client = try #require(RawClient(port: server.port))
@@ -183,7 +188,8 @@ import Testing
     ) { try Server(host: "127.0.0.1", port: first.port) { _ in Response(200, "text/plain", "") } }
     #expect(
       throws: Failure.invalid(
-        "listen: '0.0.0.0' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used")
+        "listen: '0.0.0.0' can be reached from other machines; without API keys only 127.0.0.1 or ::1 may be used: "
+          + "make some with 'millrace keys create', or say --insecure")
     ) { try Server(host: "0.0.0.0", port: 0) { _ in Response(200, "text/plain", "") } }
     #expect(throws: Failure.self) {
       try Server(host: "no.such.host.invalid", port: 0) { _ in Response(200, "text/plain", "") }

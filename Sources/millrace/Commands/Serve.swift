@@ -97,7 +97,10 @@ final class Serving: Sendable {
     collector = try Serving.collector(place, source, topics)
     var door = Door.Options()
     door.origins = place.configuration.http.origins
-    let api = API(node, collector: collector, version: Millrace.version)
+    var peers = PeerAccess()
+    if tls != nil { peers.scheme = "https" }
+    peers.key = place.configuration.peerKey
+    let api = API(node, collector: collector, peers: peers, version: Millrace.version)
     var http = try Serving.options(place)
     http.isPublic = isInsecure || !keys.isOpen
     server = try Server(
