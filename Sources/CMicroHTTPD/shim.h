@@ -1,4 +1,8 @@
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
 
 // MHD_start_daemon is variadic and the names of its options are closed enums: neither reaches Swift.
 static inline struct MHD_Daemon *mhd_start(int socket, unsigned threads, unsigned connections,
@@ -33,4 +37,12 @@ static inline struct MHD_Daemon *mhd_start(int socket, unsigned threads, unsigne
 static inline unsigned mhd_connections(struct MHD_Daemon *daemon) {
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
   return info ? info->num_connections : 0;
+}
+
+// Who is connected, as digits.
+static inline bool mhd_address(struct MHD_Connection *connection, char *text, unsigned size) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (!info || !info->client_addr) return false;
+  socklen_t length = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+  return getnameinfo(info->client_addr, length, text, size, NULL, 0, NI_NUMERICHOST) == 0;
 }

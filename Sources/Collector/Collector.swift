@@ -26,6 +26,10 @@ public final class Collector: Sendable {
     /// The headers' values, nil when there is none.
     public var type: String?
     public var encoding: String?
+    /// Who sent it, as far as the request tells.
+    public var visitor = Visitor()
+    /// Where an address is, for events that name one; nil when nobody knows.
+    public var locate: (@Sendable (String) -> Visitor.Place?)?
     /// Asked about the key in a body, when the head of the request named none and one is needed.
     public var isAccepted: (@Sendable (String?) -> Acceptance)?
 
@@ -125,7 +129,7 @@ public final class Collector: Sendable {
     }
     let isLines = try Collector.isLines(posted.type)
     let encoding = try Collector.encoding(posted.encoding)
-    intake.begin(receivedAt: now)
+    intake.begin(receivedAt: now, posted.visitor, locate: posted.locate)
     if let encoding {
       try inflate(posted.body, encoding, permit, intake)
       try read(intake.inflated.bytes, posted, isLines, adapter, intake)

@@ -40,15 +40,37 @@ public final class Intake {
   private var ending: [UInt8] = []
   /// What a body inflated to.
   var inflated = ByteWriter(capacity: 16)
+  private let visitors = VisitorWriter()
+  private var visitor: VisitorMembers?
+  /// Of the request; `visitor` is of the event.
+  private var sender: VisitorMembers?
+  private var locate: (@Sendable (String) -> Visitor.Place?)?
+  private var completed = ByteWriter(capacity: 16)
 
-  func begin(receivedAt: Int64) {
+  func begin(receivedAt: Int64, _ visitor: Visitor = Visitor(), locate: (@Sendable (String) -> Visitor.Place?)? = nil) {
     self.receivedAt = receivedAt
+    self.locate = locate
+    sender = VisitorMembers(visitor)
+    self.visitor = sender
     ending = Array(#","received_at":"\#(Timestamp(milliseconds: receivedAt))"}"#.utf8)
     records.clear()
     ranges.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
     refused.removeAll()
     taken = 0
+  }
+
+  /// Whose the events are that are added from now on, where events say it themselves: their `User-Agent` and address, as JSON
+  /// texts without the quotes. Nil: as far as the request tells.
+  public func setVisitor(agent: UnsafeRawBufferPointer?, address: UnsafeRawBufferPointer?) {
+    guard agent != nil || (address != nil && locate != nil) else {
+      visitor = sender
+      return
+    }
+    // PHP escapes slashes; nothing else that is escaped means anything here.
+    let agent = agent.map { String(decoding: $0.filter { $0 != UInt8(ascii: "\\") }, as: UTF8.self) }
+    let place = address.flatMap { locate?(String(decoding: $0, as: UTF8.self)) }
+    visitor = VisitorMembers(Visitor(agent: agent.flatMap { UserAgent($0) }, place: place))
   }
 
   /// One event: the bytes that came, and `received_at`.
@@ -71,10 +93,19 @@ public final class Intake {
         more(&records)
         ending.withUnsafeBytes { records.raw($0) }
       }
+      if let visitor { complete(from: start, visitor) }
     } else {
       records.raw(event)
     }
     ranges.append(ByteRange(offset: UInt32(start), length: UInt32(records.count - start)))
+  }
+
+  private func complete(from start: Int, _ visitor: VisitorMembers) {
+    completed.clear()
+    let record = UnsafeRawBufferPointer(rebasing: records.bytes[start...])
+    guard visitors.write(record, visitor, to: &completed) else { return }
+    records.truncate(to: start)
+    records.raw(completed.bytes)
   }
 
   private func copy(_ bytes: UnsafeRawBufferPointer, _ replacing: (member: BodyParts.Member, json: String)?) {

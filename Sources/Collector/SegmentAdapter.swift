@@ -75,6 +75,7 @@ public struct SegmentAdapter: Adapter {
     guard intake.eventParts.open(event) == .whole else { return intake.add(event) }
     let sent = SegmentEvent(intake.eventParts)
     let context = SegmentContext(sent.context ?? shared.context, intake.contextParts, intake.innerParts)
+    intake.setVisitor(agent: context.agent?.text, address: context.address?.text)
     var replacing: (member: BodyParts.Member, json: String)?
     let received = "\"\(Timestamp(milliseconds: intake.receivedAt))\""
     let time = sent.originalTimestamp ?? sent.sentAt
@@ -150,7 +151,7 @@ private struct SegmentEvent {
 
 /// Where and with what the event was made.
 private struct SegmentContext {
-  private(set) var location, page: BodyParts.Member?
+  private(set) var location, page, agent, address: BodyParts.Member?
   /// What stands between the braces of the device, and the name of its system unless that is among it.
   private var device: UnsafeRawBufferPointer?
   private var system: BodyParts.Member?
@@ -159,7 +160,10 @@ private struct SegmentContext {
     guard let context, parts.open(context.value) == .whole else { return }
     var os: BodyParts.Member?
     var device: BodyParts.Member?
-    for member in parts.members where member.kind == UInt8(ascii: "{") {
+    for member in parts.members {
+      if member.isNamed("userAgent") { agent = member }
+      if member.isNamed("ip") { address = member }
+      guard member.kind == UInt8(ascii: "{") else { continue }
       if member.isNamed("location") { location = member }
       if member.isNamed("page") { page = member }
       if member.isNamed("os") { os = member }

@@ -9,6 +9,7 @@ public struct Door: Responder {
   public struct Options: Sendable {
     /// Whose pages may read and collect; `*`: anybody's.
     public var origins: [String] = []
+    public var visitors = VisitorLook()
 
     public init() {}
   }
@@ -88,6 +89,8 @@ public struct Door: Responder {
     var posted = Collector.Posted(
       path: request.path, body: request.body, type: request.headers["content-type"],
       encoding: request.headers["content-encoding"])
+    posted.visitor = options.visitors.visitor(request)
+    if let database = options.visitors.database { posted.locate = database.place }
     if let keys, ticket.holder == nil, !keys.isOpen {
       posted.isAccepted = { text in
         guard let text, let holder = keys.holder(of: text), holder.role.allows(.write) else { return .unknownKey }

@@ -206,7 +206,8 @@ final class HTTPDaemon: @unchecked Sendable {
     _ version: UnsafePointer<CChar>
   ) -> Exchange {
     var request = Request(String(cString: method), String(cString: url), query: items(connection))
-    for name in Request.headerNames { request.headers[name] = value(connection, name) }
+    for name in Request.headerNames + options.headers { request.headers[name] = value(connection, name) }
+    if options.looksAtAddresses { request.address = HTTPDaemon.address(connection) }
     let announced = announcedBytes(connection)
     request.bytesAnnounced = announced
     // The library would refuse it too, when told to be pedantic, but with a garbled answer.
@@ -278,6 +279,12 @@ final class HTTPDaemon: @unchecked Sendable {
 
   private func value(_ connection: OpaquePointer, _ header: String) -> String? {
     MHD_lookup_connection_value(connection, HTTPDaemon.header, header).map { String(cString: $0) }
+  }
+
+  private static func address(_ connection: OpaquePointer) -> String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
+      mhd_address(connection, text.baseAddress!, UInt32(text.count)) ? String(cString: text.baseAddress!) : nil
+    }
   }
 
   private func items(_ connection: OpaquePointer) -> [(name: String, value: String)] {

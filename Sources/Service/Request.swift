@@ -9,13 +9,15 @@ public struct Request: Sendable {
   public var body: [UInt8]
   /// Those of `headerNames` that were sent, by names in lower case.
   public var headers: [String: String] = [:]
+  /// Of who is connected, when the server was told to look; a proxy's, where there is one.
+  public var address: String?
   /// Bytes of the body by its head; nil when that does not say.
   public var bytesAnnounced: Int?
 
   /// What somebody here asks for.
   static let headerNames = [
     "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
-    "transfer-encoding", "if-none-match",
+    "transfer-encoding", "if-none-match", "user-agent",
   ]
 
   public init(_ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = []) {

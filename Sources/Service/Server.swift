@@ -30,6 +30,10 @@ public final class Server: Sendable {
     public var connectionsPerAddress = 0
     /// That take events apart.
     public var collectThreads = 2
+    /// Names of headers, in lower case, that the responder asks for beside the usual ones.
+    public var headers: [String] = []
+    /// Whether the responder wants to know the addresses of who is connected.
+    public var looksAtAddresses = false
     /// Whether other machines may reach it.
     public var isPublic = false
     /// For HTTPS; nil: plain HTTP.

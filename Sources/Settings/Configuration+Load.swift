@@ -121,6 +121,11 @@ extension Configuration.Collect {
       }
     }
     if let count = section.integer("threads", in: 1...64) { threads = count }
+    let geo = section.section("geo")
+    countryHeader = geo.text("country_header")?.lowercased()
+    addressHeader = geo.text("address_header")?.lowercased()
+    geoDatabase = geo.path("database")
+    geo.finish()
     section.finish()
   }
 }

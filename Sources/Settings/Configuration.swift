@@ -115,6 +115,12 @@ public struct Configuration: Sendable, Equatable {
     public var inFlight = Size.bytes(64 << 20)
     /// That read bodies.
     public var threads = 2
+    /// A header that a proxy in front sets to the visitor's country; nil: none.
+    public var countryHeader: String?
+    /// A header to which the proxy in front appends the visitor's address; nil: there is no proxy.
+    public var addressHeader: String?
+    /// A file of MaxMind's format that knows where addresses are; nil: none.
+    public var geoDatabase: String?
 
     public init() {}
   }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Goal: what people do on a page is counted once, whatever becomes of the page and the connection. Method: Debian's Chromium
-/// without a window, driven by `Browser/*.py`; the judge is how often the script did what.
+/// without a window, driven by `Python/*.py`; the judge is how often the script did what.
 @Suite(.serialized) struct BrowserTests {
   private let scratch = Scratch()
 
@@ -38,7 +38,7 @@ import Testing
           rollup: { of: events, by: [event_type, anonymous_id, page.path], measures: { events: count }, grains: { day: forever } }
       """)
     let server = Served([topology, "--data", scratch.path("data")])
-    let visit = Peers.run(python, "Browser/tracker.py", [server.url, "10", try screenshot("tracker.png")])
+    let visit = Peers.run(python, "tracker.py", [server.url, "10", try screenshot("tracker.png")])
     guard visit.code == 0 else {
       Issue.record("\(visit.errors.suffix(3_000))")
       return

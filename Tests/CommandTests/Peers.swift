@@ -21,7 +21,7 @@ enum Peers {
     let scratch = Scratch()
     let process = Process()
     process.executableURL = URL(filePath: python)
-    process.arguments = [Program.root.appending(path: "Tests/CommandTests/\(script)").path] + arguments
+    process.arguments = [Program.root.appending(path: "Tests/CommandTests/Python/\(script)").path] + arguments
     process.environment = Program.environment.merging(["PYTHONDONTWRITEBYTECODE": "1"]) { $1 }
     process.standardOutput = try! FileHandle(forWritingTo: touched(scratch.file("out")))
     process.standardError = try! FileHandle(forWritingTo: touched(scratch.file("err")))

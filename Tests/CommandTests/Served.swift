@@ -38,13 +38,14 @@ final class Served {
 
   func get(_ path: String) -> Answer { Served.ask("GET", url + path) }
 
-  static func ask(_ method: String, _ url: String, body: Data? = nil) -> Answer {
+  static func ask(_ method: String, _ url: String, body: Data? = nil, headers: [String: String] = [:]) -> Answer {
     guard let url = URL(string: url) else { return Answer(status: 0, body: "") }
     let done = DispatchSemaphore(value: 0)
     let answer = Mutex(Answer(status: 0, body: ""))
     var request = URLRequest(url: url)
     request.httpMethod = method
     request.httpBody = body
+    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
     request.timeoutInterval = 30
     URLSession.shared.dataTask(with: request) { data, response, _ in
       answer.withLock {

@@ -97,12 +97,15 @@ final class Serving: Sendable {
     collector = try Serving.collector(place, source, topics)
     var door = Door.Options()
     door.origins = place.configuration.http.origins
+    door.visitors = try Serving.visitors(place.configuration.collect)
     var peers = PeerAccess()
     if tls != nil { peers.scheme = "https" }
     peers.key = place.configuration.peerKey
     let api = API(node, collector: collector, peers: peers, version: Millrace.version)
     var http = try Serving.options(place)
     http.isPublic = isInsecure || !keys.isOpen
+    http.headers = door.visitors.headers
+    http.looksAtAddresses = door.visitors.database != nil && door.visitors.addressHeader == nil
     server = try Server(
       host: listen.host, port: listen.port, options: http,
       responder: Door(api, collector: collector, keys: keys, options: door))
@@ -120,6 +123,14 @@ final class Serving: Sendable {
     http.requestMilliseconds = configured.requestMilliseconds
     http.certificate = try place.configuration.tls.map { (tls) throws(Failure) in try certificate(tls) }
     return http
+  }
+
+  private static func visitors(_ configured: Configuration.Collect) throws(Failure) -> VisitorLook {
+    var look = VisitorLook()
+    look.countryHeader = configured.countryHeader
+    look.addressHeader = configured.addressHeader
+    look.database = try configured.geoDatabase.map { (path) throws(Failure) in try GeoDatabase(path) }
+    return look
   }
 
   private static func certificate(_ tls: Configuration.TLS) throws(Failure) -> Server.Certificate {
