@@ -88,7 +88,8 @@ public struct Door: Responder {
       encoding: request.headers["content-encoding"])
     if let keys, ticket.holder == nil, !keys.isOpen {
       posted.isAccepted = { text in
-        guard let text, let holder = keys.holder(of: text), holder.role.allows(.write) else { return .unknownKey }
+        guard let text, let holder = keys.holder(of: text) else { return .unknownKey }
+        guard holder.role.allows(.write) else { return .wrongRole }
         ticket.holder = holder
         return keys.wait(holder).map { .tooFast(seconds: $0) } ?? .accepted
       }
@@ -202,6 +203,7 @@ public struct Door: Responder {
     case .unknownKey:
       return .problem(
         401, refusal.message, [Response.Header(name: "WWW-Authenticate", value: "Bearer realm=\"millrace\"")])
+    case .wrongRole: return .problem(403, refusal.message)
     case .tooFast(let seconds): return tooFast(seconds)
     case .busy: return .problem(429, refusal.message, [Response.Header(name: "Retry-After", value: "1")])
     case .away: return .problem(503, refusal.message, [Response.retrySoon])
