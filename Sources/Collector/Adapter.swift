@@ -41,6 +41,7 @@ public struct Body {
     switch isAccepted?(key()) ?? .accepted {
     case .accepted: break
     case .unknownKey: throw .unknownKey
+    case .wrongRole: throw .wrongRole
     case .tooFast(let seconds): throw Refusal(.tooFast(seconds: seconds), "this key may not collect more events now")
     }
   }

@@ -44,6 +44,7 @@ public final class Collector: Sendable {
   public enum Acceptance: Sendable {
     case accepted
     case unknownKey
+    case wrongRole
     case tooFast(seconds: Int)
   }
 

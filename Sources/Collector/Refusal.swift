@@ -9,6 +9,8 @@ public struct Refusal: Error, Sendable, Equatable {
     case unsupported
     /// Nobody knows the key that the body names, or it names none.
     case unknownKey
+    /// The key is known, and may not collect.
+    case wrongRole
     /// The key has collected as much as it may for now.
     case tooFast(seconds: Int)
     /// The log does not keep up: later.
@@ -31,6 +33,7 @@ public struct Refusal: Error, Sendable, Equatable {
     self.field = field
   }
 
+  public static let wrongRole = Refusal(.wrongRole, "collecting needs a key of the role write")
   public static let unknownKey = Refusal(
     .unknownKey, "an API key is needed, and known here: Authorization: Bearer KEY, or Basic with the key as the user")
 }

@@ -196,7 +196,7 @@ extension ByteWriter {
 
   /// A member that must be text: numbers, which some SDKs send as ids, become it. False, and nothing written, for a value that
   /// is missing.
-  fileprivate mutating func member(_ name: StaticString, text value: BodyParts.Member?) -> Bool {
+  mutating func member(_ name: StaticString, text value: BodyParts.Member?) -> Bool {
     guard let value, !value.isMissing else { return false }
     guard value.kind == UInt8(ascii: "0") else {
       member(name, json: value.value)

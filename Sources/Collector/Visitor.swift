@@ -34,19 +34,18 @@ struct VisitorMembers {
 
   let device: [Member]
   let geo: [Member]
-  let isBot: String?
 
   /// Nil when nothing is known.
   init?(_ visitor: Visitor) {
     guard visitor.agent != nil || visitor.place != nil else { return nil }
     let agent = visitor.agent
-    device = VisitorMembers.members([
-      ("type", agent?.device?.rawValue), ("os", agent?.system), ("browser", agent?.browser),
-    ])
+    device =
+      VisitorMembers.members([
+        ("type", agent?.device?.rawValue), ("os", agent?.system), ("browser", agent?.browser),
+      ]) + (agent.map { [Member(name: "is_bot", json: "\($0.isBot)")] } ?? [])
     geo = VisitorMembers.members([
       ("country", visitor.place?.country), ("region", visitor.place?.region), ("city", visitor.place?.city),
     ])
-    isBot = agent.map { "\($0.isBot)" }
   }
 
   private static func members(_ members: [(name: String, text: String?)]) -> [Member] {

@@ -11,19 +11,15 @@ struct VisitorWriter {
   /// - Returns: whether `output` has it with more members; if not, nothing was written there.
   func write(_ record: UnsafeRawBufferPointer, _ visitor: VisitorMembers, to output: inout ByteWriter) -> Bool {
     guard parts.open(record) == .whole else { return false }
-    var device, geo, bot: BodyParts.Member?
+    var device, geo: BodyParts.Member?
     for member in parts.members {
       if member.isNamed("device") { device = member }
       if member.isNamed("geo") { geo = member }
-      if member.isNamed("is_bot") { bot = member }
     }
     var insertions = [
       insertion("device", device, visitor.device, into: record),
       knowsCountry(geo) ? nil : insertion("geo", geo, visitor.geo, into: record),
     ].compactMap { $0 }
-    if bot == nil, let isBot = visitor.isBot {
-      insertions.append(Insertion(at: record.count - 1, bytes: Array(",\"is_bot\":\(isBot)".utf8)))
-    }
     guard !insertions.isEmpty else { return false }
     insertions.sort { $0.at < $1.at }
     var done = 0

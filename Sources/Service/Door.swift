@@ -93,7 +93,8 @@ public struct Door: Responder {
     if let database = options.visitors.database { posted.locate = database.place }
     if let keys, ticket.holder == nil, !keys.isOpen {
       posted.isAccepted = { text in
-        guard let text, let holder = keys.holder(of: text), holder.role.allows(.write) else { return .unknownKey }
+        guard let text, let holder = keys.holder(of: text) else { return .unknownKey }
+        guard holder.role.allows(.write) else { return .wrongRole }
         ticket.holder = holder
         return keys.wait(holder).map { .tooFast(seconds: $0) } ?? .accepted
       }
@@ -158,7 +159,8 @@ public struct Door: Responder {
       }
     }
     guard case .collecting = purpose else { return nil }
-    return head.query.first { $0.name == "write_key" }?.value
+    // The second is what the Measurement Protocol calls it.
+    return head.query.first { $0.name == "write_key" || $0.name == "api_secret" }?.value
   }
 
   /// For pages of origins that are allowed, so that their browsers let them have the answer. Nothing for others.
@@ -208,6 +210,7 @@ public struct Door: Responder {
     case .unknownKey:
       return .problem(
         401, refusal.message, [Response.Header(name: "WWW-Authenticate", value: "Bearer realm=\"millrace\"")])
+    case .wrongRole: return .problem(403, refusal.message)
     case .tooFast(let seconds): return tooFast(seconds)
     case .busy: return .problem(429, refusal.message, [Response.Header(name: "Retry-After", value: "1")])
     case .away: return .problem(503, refusal.message, [Response.retrySoon])

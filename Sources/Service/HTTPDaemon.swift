@@ -319,7 +319,8 @@ final class HTTPDaemon: @unchecked Sendable {
 
   private static let stopping = Response.problem(503, "the server is being stopped", [Response.retrySoon])
   private static let foreign = Response.problem(403, "a page of another origin may only look")
-  private static let hostless = Response.problem(400, "the request names no host")
+  private static let hostless = Response.problem(
+    400, "the request names no host", [Response.Header(name: "Connection", value: "close")])
   private static let tooLarge = Response.problem(413, "the request's body is larger than this server takes")
 
   // The library's enums are closed, so their names do not reach Swift: MHD_NO, MHD_YES, MHD_HEADER_KIND,

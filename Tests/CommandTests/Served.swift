@@ -20,13 +20,16 @@ final class Served {
   private(set) var url = ""
 
   /// Returns when it answers.
-  init(_ arguments: [String], environment: [String: String] = [:]) {
+  ///
+  /// - `port`: 0 takes a free one.
+  init(_ arguments: [String], port: Int = 0, environment: [String: String] = [:]) {
     process = Program.start(
-      ["serve"] + arguments + ["--listen", "127.0.0.1:0"], output: scratch.file("out"), errors: scratch.file("err"),
+      ["serve"] + arguments + ["--listen", "127.0.0.1:\(port)"], output: scratch.file("out"),
+      errors: scratch.file("err"),
       environment: environment)
     eventually("the server says where it answers") {
-      let line = scratch.text("err").split(separator: "\n").first { $0.contains(" on http://") }
-      url = line.map { "http://" + $0.split(separator: "http://").last! } ?? ""
+      let line = scratch.text("err").split(separator: "\n").first { $0.contains(" on http") }
+      url = line.map { "http" + $0.split(separator: " on http").last! } ?? ""
       return !url.isEmpty || !process.isRunning
     }
     #expect(!url.isEmpty, "the server ended: \(errors)")
@@ -45,6 +48,7 @@ final class Served {
     var request = URLRequest(url: url)
     request.httpMethod = method
     request.httpBody = body
+    if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
     for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
     request.timeoutInterval = 30
     URLSession.shared.dataTask(with: request) { data, response, _ in
@@ -58,6 +62,8 @@ final class Served {
     done.wait()
     return answer.withLock { $0 }
   }
+
+  var port: Int { Int(url.split(separator: ":").last ?? "") ?? 0 }
 
   func waitUntilReady() {
     eventually("/readyz answers 200: \(errors)") { get("/readyz").status == 200 || !process.isRunning }

@@ -24,7 +24,7 @@ import Testing
     for request in requests {
       let answer = Served.ask(
         "POST", server.url + request.path, body: Data(request.body.utf8),
-        headers: request.headers.merging(["Content-Type": "application/json"]) { $1 })
+        headers: request.headers)
       #expect(answer.status == 200, "\(answer.body)")
     }
     #expect(server.end(SIGTERM) == 0)
@@ -45,10 +45,10 @@ import Testing
       ])
     #expect(records.count == 3)
     #expect(records[0]["geo"] as? [String: String] == ["country": "NZ"])
-    #expect(records[0]["device"] as? [String: String] == ["type": "mobile", "os": "iOS", "browser": "Safari"])
-    #expect(records[0]["is_bot"] as? Bool == false)
+    let device: [String: Any] = ["type": "mobile", "os": "iOS", "browser": "Safari", "is_bot": false]
+    #expect(records[0]["device"] as? NSDictionary == device as NSDictionary)
     #expect(records[1]["geo"] == nil && records[1]["device"] != nil)
-    #expect(records[2]["geo"] == nil && records[2]["device"] == nil && records[2]["is_bot"] == nil)
+    #expect(records[2]["geo"] == nil && records[2]["device"] == nil)
   }
 
   @Test func aDatabaseKnowsAddresses() throws {
@@ -76,7 +76,7 @@ import Testing
     #expect(records[1]["geo"] as? [String: String] == ["country": "NZ"])
     #expect(records[2]["geo"] == nil)
     #expect(records[3]["geo"] as? [String: String] == ["country": "NZ"])
-    #expect((records[3]["device"] as? [String: String])?["os"] == "iOS")
+    #expect((records[3]["device"] as? [String: Any])?["os"] as? String == "iOS")
     for record in records[..<3] { #expect(!"\(record)".contains("192.0.2"), "an address is in the log") }
   }
 

@@ -1,4 +1,5 @@
 import Basics
+import Compressed
 import Glibc
 import Seeded
 import Testing

@@ -1,4 +1,5 @@
 import Basics
+import Compressed
 import Logs
 import Seeded
 import Testing

@@ -41,19 +41,22 @@ public final class KeyRing: Sendable {
     var at: Int64
   }
 
-  private static let lookMilliseconds: Int64 = 500
-
   private let file: KeyFile
+  /// How often the file is looked at.
+  private let lookMilliseconds: Int64
   private let peerHash: [UInt8]?
   private let state = Mutex(State())
   private let report: @Sendable (String) -> Void
 
   /// - `peerKey`: the secret of the instances of a group.
+  /// - `lookMilliseconds`: how often the file is looked at, when somebody comes.
   /// - Errors: `.corrupt` for a file that is none of keys.
-  public init(_ file: KeyFile, peerKey: String?, report: @escaping @Sendable (String) -> Void = { _ in })
-    throws(Failure)
-  {
+  public init(
+    _ file: KeyFile, peerKey: String?, lookMilliseconds: Int64 = 500,
+    report: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws(Failure) {
     self.file = file
+    self.lookMilliseconds = lookMilliseconds
     self.report = report
     peerHash = peerKey.map { APIKey.sha256($0) }
     let stamp = KeyRing.stamp(file.path)
@@ -114,7 +117,7 @@ public final class KeyRing: Sendable {
   private func look() {
     let now = monotonicMilliseconds()
     let isDue = state.withLock { state in
-      guard state.lookedAt <= now - KeyRing.lookMilliseconds else { return false }
+      guard lookMilliseconds == 0 || state.lookedAt <= now - lookMilliseconds else { return false }
       state.lookedAt = now
       return true
     }

@@ -16,6 +16,7 @@ enum Serve {
     options: [
       .value("listen", "HOST:PORT", "where to answer (default 127.0.0.1:8080; port 0 takes a free one)"),
       .value("threads", "N", "worker threads of each topology (default: one per core)"),
+      .flag("collect-only", "take events and process none: one of any number of collectors before a log"),
       .flag("insecure", "without API keys, let other machines read and collect everything"),
       .value("verify-every", "DURATION", "rebuild what is served so often, at low priority, and compare every cell"),
       Place.memoryOption,
@@ -35,11 +36,15 @@ enum Serve {
       listen = address
     }
     let files = arguments.positional.isEmpty ? place.configuration.topologies : arguments.positional
-    guard !files.isEmpty else {
-      throw .invalid("no topology to serve: name one, or list some under 'topologies' in the configuration")
+    let isCollector = arguments.has("collect-only")
+    guard isCollector ? arguments.positional.isEmpty : !files.isEmpty else {
+      throw .invalid(
+        isCollector
+          ? "--collect-only serves no topology, so none is to be named"
+          : "no topology to serve: name one, or list some under 'topologies' in the configuration")
     }
     var topologies: [(text: String, topology: Topology)] = []
-    for file in files { topologies.append(try Place.loadTopology(file)) }
+    for file in isCollector ? [] : files { topologies.append(try Place.loadTopology(file)) }
     let serving = try Serving(
       place, topologies, listen: listen,
       threads: try arguments.integer("threads", in: 1...256) ?? ProcessInfo.processInfo.activeProcessorCount,
@@ -48,7 +53,8 @@ enum Serve {
     let interrupts = Interrupts { ended.signal() }
     let hangups = Hangups { serving.renew() }
     try serving.start()
-    Console.note("serving \(topologies.map(\.topology.name).joined(separator: ", ")) on \(serving.url)")
+    let names = topologies.map(\.topology.name).joined(separator: ", ")
+    Console.note("serving \(isCollector ? "no topology, only collecting," : names) on \(serving.url)")
     ended.wait()
     Console.note("stopping: committing what was read")
     serving.stop()
@@ -69,7 +75,9 @@ final class Serving: Sendable {
     _ place: Place, _ topologies: [(text: String, topology: Topology)], listen: Address, threads: Int,
     verifyMilliseconds: Int64? = nil, isInsecure: Bool = false
   ) throws(Failure) {
-    let topics = Set(topologies.map(\.topology.source.topic))
+    let topics =
+      topologies.isEmpty
+      ? [place.configuration.collect.topic ?? "events"] : Set(topologies.map(\.topology.source.topic))
     guard topics.count == 1 || place.kafka != nil, let topic = topics.first else {
       throw .invalid("topologies of one server read one topic; these read \(topics.sorted().joined(separator: ", "))")
     }

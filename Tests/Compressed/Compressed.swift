@@ -2,7 +2,7 @@ import CZlib
 import CZstd
 
 /// One gzip member.
-func gzip(_ bytes: [UInt8]) -> [UInt8] {
+public func gzip(_ bytes: [UInt8]) -> [UInt8] {
   var stream = z_stream()
   return withUnsafeMutablePointer(to: &stream) { stream in
     deflateInit2_(stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -24,7 +24,7 @@ func gzip(_ bytes: [UInt8]) -> [UInt8] {
 }
 
 /// One zstd frame.
-func zstd(_ bytes: [UInt8]) -> [UInt8] {
+public func zstd(_ bytes: [UInt8]) -> [UInt8] {
   var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
   let size = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
   return Array(output[..<size])
