@@ -183,6 +183,18 @@ import Testing
     #expect(here.isSettled)
   }
 
+  @Test func headsThatNeverEndAreGivenUp() throws {
+    let here = try Collected { _, _, server in server.requestMilliseconds = 300 }
+    let client = try #require(RawClient(port: here.server.port))
+    client.send("GET /healthz HTTP/1.1\r\nHost: t\r\n\r\nGET /healthz HTTP/1.1\r\nX-Slow: ")
+    var sent = 0
+    while sent < 2_000, client.send("x") {
+      sent += 1
+      usleep(20_000)
+    }
+    #expect(sent < 2_000)
+  }
+
   /// Whatever comes, there is an answer of a status that fits or the connection is closed, and then a good request is taken.
   @Test(arguments: 0..<4) func mutatedRequestsAreHarmless(seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed) + 100)
