@@ -48,7 +48,6 @@ public struct API: Sendable {
 
   private func route(_ path: String) -> Route? {
     switch path {
-    case "/": return { (_) throws(Failure) in IndexPage.response(node) }
     case "/query": return { (request) throws(Failure) in try query(request) }
     case "/topologies": return { (_) throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }

@@ -68,6 +68,7 @@ final class HTTPDaemon: @unchecked Sendable {
   private let lanes: [Server.Lane: LaneThreads]
   /// No more requests go to the lanes.
   private let isStopping = Mutex(false)
+  private let slowHeads: SlowHeads
   /// Connections that are suspended.
   private let waiting = DispatchGroup()
   // OpaquePointer is not Sendable: see the type's comment.
@@ -80,6 +81,7 @@ final class HTTPDaemon: @unchecked Sendable {
     listening = socket.descriptor
     self.options = options
     self.responder = responder
+    slowHeads = SlowHeads(limitMilliseconds: options.requestMilliseconds)
     lanes = [
       .answers: LaneThreads(name: "answers", threads: options.threads),
       .collecting: LaneThreads(name: "collect", threads: options.collectThreads),
@@ -97,6 +99,7 @@ final class HTTPDaemon: @unchecked Sendable {
         return true
       }
       state = .running(daemon, former: [])
+      slowHeads.start()
       return false
     }
     if failed { throw HTTPDaemon.cannotStart(options.certificate) }
@@ -107,7 +110,7 @@ final class HTTPDaemon: @unchecked Sendable {
       descriptor, HTTPDaemon.networkThreads, UInt32(clamping: options.connections),
       UInt32(clamping: options.connectionsPerAddress), UInt32(clamping: options.idleSeconds),
       HTTPDaemon.connectionBytes, certificate?.certificate, certificate?.key, HTTPDaemon.handle, HTTPDaemon.completed,
-      Unmanaged.passUnretained(self).toOpaque())
+      HTTPDaemon.connected, Unmanaged.passUnretained(self).toOpaque())
   }
 
   private static func cannotStart(_ certificate: Server.Certificate?) -> Failure {
@@ -147,6 +150,7 @@ final class HTTPDaemon: @unchecked Sendable {
         // Waits for its threads, and closes the socket.
         MHD_stop_daemon(daemon)
         for former in former { former.stop() }
+        slowHeads.stop()
       case .idle: close(listening)
       case .stopped: break
       }
@@ -160,10 +164,27 @@ final class HTTPDaemon: @unchecked Sendable {
       .receive(connection!, url!, method!, version!, data, &size!.pointee, &state!.pointee)
   }
 
-  private static let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
+  private static let completed: MHD_RequestCompletedCallback = { _, connection, state, _ in
+    slowHead(connection)?.requestIsDone()
     guard let exchange = state?.pointee else { return }
     Unmanaged<Exchange>.fromOpaque(exchange).release()
     state!.pointee = nil
+  }
+
+  private static let connected: MHD_NotifyConnectionCallback = { context, connection, place, event in
+    let daemon = Unmanaged<HTTPDaemon>.fromOpaque(context!).takeUnretainedValue()
+    if event.rawValue == 0 {
+      let new = SlowHeads.Connection(mhd_socket(connection!))
+      daemon.slowHeads.add(new)
+      place!.pointee = Unmanaged.passRetained(new).toOpaque()
+    } else if let known = place!.pointee {
+      daemon.slowHeads.remove(Unmanaged<SlowHeads.Connection>.fromOpaque(known).takeRetainedValue())
+      place!.pointee = nil
+    }
+  }
+
+  private static func slowHead(_ connection: OpaquePointer?) -> SlowHeads.Connection? {
+    mhd_left(connection!).map { Unmanaged<SlowHeads.Connection>.fromOpaque($0).takeUnretainedValue() }
   }
 
   /// Called once when the headers are there, then for each part of a body, then once more.
@@ -173,6 +194,7 @@ final class HTTPDaemon: @unchecked Sendable {
     _ state: inout UnsafeMutableRawPointer?
   ) -> MHD_Result {
     guard let known = state else {
+      HTTPDaemon.slowHead(connection)?.headIsThere()
       let exchange = begin(connection, url, method, version)
       state = Unmanaged.passRetained(exchange).toOpaque()
       return mayReadOn(exchange) ? HTTPDaemon.yes : queue(connection, exchange.response!, exchange)

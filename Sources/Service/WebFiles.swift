@@ -1,5 +1,6 @@
 import Basics
 import CWebFiles
+import Foundation
 
 /// Files for browsers that are part of the program.
 enum WebFiles {
@@ -8,6 +9,10 @@ enum WebFiles {
     for file in UnsafeBufferPointer(start: web_files, count: web_file_count) {
       let bytes = Array(UnsafeBufferPointer(start: file.bytes, count: file.count))
       files[String(cString: file.path)] = (String(cString: file.type), bytes, "\"\(tag(bytes))\"")
+    }
+    // Chart.js is Debian's (libjs-chart.js), as it is installed; without it the pages show tables.
+    if let bytes = FileManager.default.contents(atPath: "/usr/share/javascript/chart.js/chart.min.js").map(Array.init) {
+      files["/ui/chart.js"] = ("text/javascript; charset=utf-8", bytes, "\"\(tag(bytes))\"")
     }
     return files
   }()

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
 
-/// Goal: what people do on a page is counted once, whatever becomes of the page and the connection. Method: Debian's Chromium
-/// without a window, driven by `Python/*.py`; the judge is how often the script did what.
+/// Goal: what people do on a page is counted once, whatever becomes of the page and the connection; and what the dashboards show
+/// is what the API says. Method: Debian's Chromium without a window, driven by `Python/*.py`; the judge of the first is how often
+/// the script did what, of the second the API. Screenshots are left in `.build/screenshots`.
 @Suite(.serialized) struct BrowserTests {
   private let scratch = Scratch()
 
@@ -56,6 +57,19 @@ import Testing
       counted[dimensions["event_type"] ?? "", default: 0] += row["value"] as? Int ?? 0
     }
     #expect(counted == made)
+    #expect(server.end(SIGTERM) == 0)
+  }
+
+  @Test func dashboardsShowWhatTheAPISays() throws {
+    guard let python = python() else { return }
+    let data = scratch.path("data")
+    let events = Made.events(scratch, "events.ndjson", count: 60_000, ["--days", "9"])
+    #expect(Program.run("import", events, "--data", data).code == 0)
+    let server = Served([Made.topology, "--data", data])
+    server.waitUntilReady()
+    let directory = try screenshot("")
+    let seen = Peers.run(python, "dashboards.py", [server.url, directory])
+    if seen.code != 0 { Issue.record("\(seen.errors.suffix(3_000))") }
     #expect(server.end(SIGTERM) == 0)
   }
 }

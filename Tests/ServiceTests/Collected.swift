@@ -40,6 +40,13 @@ final class Collected {
     try keys.create(name: "", role: role, eventsPerSecond: rate, now: 0).text
   }
 
+  /// Whether all room is given back, as soon as the server knows that a connection has ended.
+  var isSettled: Bool {
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while collector.bytesInFlight > 0, Date() < deadline { usleep(5_000) }
+    return collector.bytesInFlight == 0
+  }
+
   struct Answer {
     var head: String
     var body: String

@@ -83,8 +83,12 @@ final class TestNode {
     try? FileManager.default.removeItem(atPath: directory)
   }
 
-  func get(_ path: String, _ query: [(name: String, value: String)] = []) -> Response {
-    api.respond(Request("GET", path, query: query))
+  func get(
+    _ path: String, _ query: [(name: String, value: String)] = [], headers: [String: String] = [:]
+  ) -> Response {
+    var request = Request("GET", path, query: query)
+    request.headers = headers
+    return api.respond(request)
   }
 
   func send(

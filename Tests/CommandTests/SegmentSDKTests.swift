@@ -1,0 +1,76 @@
+import Foundation
+import Seeded
+import Testing
+
+/// Goal: Segment's SDK as it is on PyPI sends to us, and every event of a batch that was answered 200 counts exactly once. Method:
+/// the SDK behind a proxy that notes answers and loses some, while the server is killed with SIGKILL and started again. Without
+/// PyPI nothing is tested, and that is said.
+@Suite struct SegmentSDKTests {
+  private let scratch = Scratch()
+  private var data: String { scratch.path("data") }
+
+  /// Python with the SDK, kept from test to test.
+  private static let python: String? = {
+    let directory = Program.root.appending(path: ".build/sdk-python").path
+    let python = "\(directory)/bin/python"
+    func run(_ words: String...) -> Bool {
+      let process = Process()
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      process.arguments = words
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      guard (try? process.run()) != nil else { return false }
+      process.waitUntilExit()
+      return process.terminationStatus == 0
+    }
+    if run(python, "-c", "import segment.analytics") { return python }
+    let isThere =
+      run("python3", "-m", "venv", directory)
+      && run(python, "-m", "pip", "install", "--quiet", "--timeout", "10", "segment-analytics-python==2.4.0")
+    return isThere ? python : nil
+  }()
+
+  @Test func segmentsOwnSDKCountsExactlyOnce() throws {
+    guard let python = SegmentSDKTests.python else {
+      print("skipped: Segment's SDK for Python cannot be had from PyPI here")
+      return
+    }
+    let count = Int(ProcessInfo.processInfo.environment["MILLRACE_SDK_EVENTS"] ?? "") ?? 2_000
+    let key = try #require(
+      Program.run("keys", "create", "--role", "write", "--data", data, "--json").json["key"] as? String)
+    var server = Served([Made.topology, "--data", data])
+    let port = server.port
+    let sdk = Process()
+    sdk.executableURL = URL(filePath: python)
+    sdk.arguments = [
+      Program.root.appending(path: "Tests/SDK/segment_sdk.py").path, server.url, key, "\(count)", scratch.path("notes"),
+    ]
+    try Data().write(to: scratch.file("sdk.err"))
+    sdk.standardError = try FileHandle(forWritingTo: scratch.file("sdk.err"))
+    try sdk.run()
+    var random = SeededRandom(seed: 5)
+    for kill in 1...3 {
+      // Something has been sent since the last time.
+      eventually("the SDK sends") {
+        scratch.text("notes").split(separator: "\n").count > kill * count / 10 || !sdk.isRunning
+      }
+      usleep(UInt32(random.below(200_000)))
+      server.end(SIGKILL)
+      server = Served([Made.topology, "--data", data], port: port)
+    }
+    eventually("the SDK is done", seconds: 300) { !sdk.isRunning }
+    #expect(sdk.terminationStatus == 0, "\(scratch.text("sdk.err").suffix(2_000))")
+    server.end(SIGTERM)
+    let run = Program.run("run", Made.topology, "--data", data, "--json")
+    let log = Program.run("log", "cat", "--data", data)
+    let logged = log.output.split(separator: "\n").compactMap { line in
+      line.firstMatch(of: /"messageId": ?"([^"]*)"/).map { String($0.1) }
+    }
+    let noted = Set(scratch.text("notes").split(separator: "\n").map(String.init))
+    #expect(noted.count > count / 2, "the SDK gave up: \(noted.count) of \(count)")
+    #expect(noted.subtracting(logged).count == 0)
+    #expect(logged.count > Set(logged).count, "some batches were sent twice")
+    #expect(total(export("traffic", grain: "day", data: data), "events") == Set(logged).count, "\(run.output)")
+    #expect(run.json["quarantined"] as? Int == 0 && run.json["late"] as? Int == 0, "\(run.output)")
+  }
+}
