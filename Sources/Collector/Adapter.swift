@@ -31,18 +31,31 @@ public struct Body {
   public var isLines: Bool
   /// The path that was asked, for adapters of several.
   public var path: String
-  let isAccepted: (@Sendable (String?) -> Collector.Acceptance)?
+  let admittance: Admittance?
 
   /// Lets the sender in by a key in the body, where the head named none and one is needed.
   ///
   /// - `key`: nil when the body names none.
-  /// - Errors: `.unknownKey`, `.tooFast`.
-  public func accept(key: @autoclosure () -> String?) throws(Refusal) {
-    switch isAccepted?(key()) ?? .accepted {
-    case .accepted: break
+  /// - Errors: `.unknownKey`, `.wrongRole`, `.tooFast`.
+  public func accept(key: @autoclosure () -> String?) throws(Refusal) { try admittance?.ask(key()) }
+}
+
+/// Whether the sender of a body is let in by what the body says.
+final class Admittance {
+  private let isAccepted: @Sendable (String?) -> Collector.Acceptance
+  private var isSettled = false
+
+  init(_ isAccepted: @escaping @Sendable (String?) -> Collector.Acceptance) { self.isAccepted = isAccepted }
+
+  func ask(_ key: String?) throws(Refusal) {
+    switch isAccepted(key) {
+    case .accepted: isSettled = true
     case .unknownKey: throw .unknownKey
     case .wrongRole: throw .wrongRole
     case .tooFast(let seconds): throw Refusal(.tooFast(seconds: seconds), "this key may not collect more events now")
     }
   }
+
+  /// An adapter that does not ask lets nobody in.
+  func check() throws(Refusal) { if !isSettled { throw .unknownKey } }
 }

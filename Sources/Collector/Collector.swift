@@ -145,8 +145,9 @@ public final class Collector: Sendable {
   private func read(
     _ bytes: UnsafeRawBufferPointer, _ posted: Posted, _ isLines: Bool, _ adapter: any Adapter, _ intake: Intake
   ) throws(Refusal) {
-    let body = Body(bytes: bytes, isLines: isLines, path: posted.path, isAccepted: posted.isAccepted)
-    try adapter.read(body, into: intake)
+    let admittance = posted.isAccepted.map { Admittance($0) }
+    try adapter.read(Body(bytes: bytes, isLines: isLines, path: posted.path, admittance: admittance), into: intake)
+    try admittance?.check()
     intake.judge(keepsUnusable: adapter.keepsUnusable)
   }
 

@@ -276,6 +276,7 @@ final class HTTPDaemon: @unchecked Sendable {
         exchange.request.body = []
         responder.respond(request, exchange.admission) { [self] response in
           exchange.response = response
+          exchange.admission.ticket = nil
           MHD_resume_connection(suspended.connection)
           waiting.leave()
         }

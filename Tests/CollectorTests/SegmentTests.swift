@@ -85,5 +85,8 @@ import Testing
     #expect(send(#"{"batch":[{"type":"track","userId":"u"}]}"#).refusal?.kind == .unknownKey)
     #expect(send(#"{"batch":[],"writeKey":"fast"}"#).refusal?.kind == .tooFast(seconds: 3))
     #expect(test.log.records.count == 1)
+    // An adapter that does not ask for a key lets nobody in where one is needed.
+    let unasked = test.send(Array(#"{"events":[]}"#.utf8)) { _ in .accepted }
+    #expect(unasked.refusal?.kind == .unknownKey)
   }
 }

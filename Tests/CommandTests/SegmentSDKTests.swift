@@ -2,14 +2,14 @@ import Foundation
 import Seeded
 import Testing
 
-/// Goal: Segment's SDK as it is on PyPI sends to us, and every event of a batch that was answered 200 counts exactly once. Method:
-/// the SDK behind a proxy that notes answers and loses some, while the server is killed with SIGKILL and started again. Without
+/// Goal: the SDKs of Segment and RudderStack as they are on PyPI send to us, and every event of a batch that was answered 200 counts exactly once. Method:
+/// each behind a proxy that notes answers and loses some, while the server is killed with SIGKILL and started again. Without
 /// PyPI nothing is tested, and that is said.
-@Suite struct SegmentSDKTests {
+@Suite(.serialized) struct SegmentSDKTests {
   private let scratch = Scratch()
   private var data: String { scratch.path("data") }
 
-  /// Python with the SDK, kept from test to test.
+  /// Python with the SDKs, kept from test to test.
   private static let python: String? = {
     let directory = Program.root.appending(path: ".build/sdk-python").path
     let python = "\(directory)/bin/python"
@@ -23,16 +23,20 @@ import Testing
       process.waitUntilExit()
       return process.terminationStatus == 0
     }
-    if run(python, "-c", "import segment.analytics") { return python }
+    if run(python, "-c", "import segment.analytics, rudderstack.analytics") { return python }
     let isThere =
       run("python3", "-m", "venv", directory)
-      && run(python, "-m", "pip", "install", "--quiet", "--timeout", "10", "segment-analytics-python==2.4.0")
+      && run(
+        python, "-m", "pip", "install", "--quiet", "--timeout", "10", "segment-analytics-python==2.4.0",
+        "rudder-sdk-python==2.1.9")
     return isThere ? python : nil
   }()
 
-  @Test func segmentsOwnSDKCountsExactlyOnce() throws {
+  @Test(arguments: ["segment.analytics", "rudderstack.analytics"]) func unmodifiedSDKsCountExactlyOnce(_ module: String)
+    throws
+  {
     guard let python = SegmentSDKTests.python else {
-      print("skipped: Segment's SDK for Python cannot be had from PyPI here")
+      print("skipped: the SDKs for Python cannot be had from PyPI here")
       return
     }
     let count = Int(ProcessInfo.processInfo.environment["MILLRACE_SDK_EVENTS"] ?? "") ?? 2_000
@@ -43,7 +47,8 @@ import Testing
     let sdk = Process()
     sdk.executableURL = URL(filePath: python)
     sdk.arguments = [
-      Program.root.appending(path: "Tests/SDK/segment_sdk.py").path, server.url, key, "\(count)", scratch.path("notes"),
+      Program.root.appending(path: "Tests/SDK/segment_sdk.py").path, module, server.url, key, "\(count)",
+      scratch.path("notes"),
     ]
     try Data().write(to: scratch.file("sdk.err"))
     sdk.standardError = try FileHandle(forWritingTo: scratch.file("sdk.err"))

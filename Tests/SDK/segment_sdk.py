@@ -1,6 +1,6 @@
-"""Sends events with Segment's own SDK through a proxy that notes which batches were answered 200.
+"""Sends events with the SDK of Segment or RudderStack through a proxy that notes which batches were answered 200.
 
-  segment_sdk.py SERVER WRITE_KEY EVENTS NOTES
+  segment_sdk.py MODULE SERVER WRITE_KEY EVENTS NOTES
 
 The proxy loses some answers on the way back, so that the SDK sends what is in the log already once more. The ids of events whose
 batch was answered 200 are written to NOTES, one per line.
@@ -8,6 +8,7 @@ batch was answered 200 are written to NOTES, one per line.
 
 import http.client
 import http.server
+import importlib
 import json
 import sys
 import threading
@@ -15,9 +16,7 @@ import time
 import urllib.parse
 import zlib
 
-import segment.analytics.client
-
-server, write_key, count, notes = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+module, server, write_key, count, notes = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
 target = urllib.parse.urlparse(server)
 lock = threading.Lock()
 answered = 0
@@ -65,7 +64,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
 proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
 threading.Thread(target=proxy.serve_forever, daemon=True).start()
-client = segment.analytics.client.Client(
+client = importlib.import_module(module + ".client").Client(
     write_key, host=f"http://127.0.0.1:{proxy.server_port}", gzip=True, upload_size=50, upload_interval=0.1,
     max_queue_size=count + 1)
 for number in range(count):

@@ -6,13 +6,12 @@ import Workload
 
 extension Generate {
   static let httpOptions: [CommandSyntax.Option] = [
-    .value("http", "URL", "send to a server, again and again until it says that all is in its log"),
+    .value("http", "URL", "send to a server until it says that all is in its log; MILLRACE_KEY is the API key"),
     .value("rate", "N", "with --http: events per second (default: as fast as they are taken)"),
     .value("batch", "N", "with --http: events of a body (default 450)"),
     .value("connections", "N", "with --http: at once (default 4)"),
     .value("acknowledged", "FILE", "with --http: the ids of all that the server said to have, one per line"),
     .value("patience", "DURATION", "with --http: how long a batch is tried (default 60s)"),
-    .value("key", "KEY", "with --http: an API key (default: the variable MILLRACE_KEY)"),
     .flag("prepared", "with --http: make all bodies first, so that the time is the server's"),
   ]
 
@@ -30,7 +29,7 @@ extension Generate {
     }
     defer { if let list { close(list) } }
     let sender = LoadSender(
-      address, key: arguments.text("key") ?? ProcessInfo.processInfo.environment["MILLRACE_KEY"],
+      address, key: ProcessInfo.processInfo.environment["MILLRACE_KEY"],
       connections: connections, patienceMilliseconds: try arguments.duration("patience") ?? 60_000, list: list)
     let maker = BatchMaker(workload, size: size)
     var prepared: [LoadBatch] = []
