@@ -57,12 +57,13 @@ final class DemoTraffic: @unchecked Sendable {
     while !isStopping {
       hour += 1
       let end = (start / Timestamp.hour + 1) * Timestamp.hour
-      // Other seeds than that of the history, whose ids these must not repeat.
-      let workload = try Workload(
-        WorkloadOptions(
-          seed: seed &+ hour &* 1_000_003, events: max(1, Int(end - start) * rate / 1_000), users: users, start: start,
-          end: end))
-      try feed(workload)
+      // Other seeds than that of the history, whose ids these must not repeat. Nobody is late: a workload knows nothing from
+      // before its start, so what is late would be missing from the pace of its first half hour.
+      try feed(
+        Workload(
+          WorkloadOptions(
+            seed: seed &+ hour &* 1_000_003, events: max(1, Int(end - start) * rate / 1_000), users: users,
+            start: start, end: end, lateShare: 0, veryLateShare: 0)))
       start = end
     }
   }
