@@ -127,7 +127,8 @@ final class HTTPDaemon: @unchecked Sendable {
       return exchange.body.count <= options.bodyBytes ? HTTPDaemon.yes : HTTPDaemon.no
     }
     let request = Request(
-      String(cString: method), String(cString: url), query: items(connection), body: exchange.body)
+      String(cString: method), String(cString: url), query: items(connection), body: exchange.body,
+      contentType: value(connection, "Content-Type"))
     guard let lane = options.lane(request.path) else { return queue(connection, respond(request)) }
     return answer(request, exchange, connection, lanes[lane]!)
   }

@@ -7,11 +7,17 @@ public struct Request: Sendable {
   /// In the order given, percent-decoded; `?a` is ("a", "").
   public var query: [(name: String, value: String)]
   public var body: [UInt8]
+  /// As the client says, with its parameters.
+  public var contentType: String?
 
-  public init(_ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = []) {
+  public init(
+    _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = [],
+    contentType: String? = nil
+  ) {
     self.method = method
     self.path = path
     self.query = query
     self.body = body
+    self.contentType = contentType
   }
 }
