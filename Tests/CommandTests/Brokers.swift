@@ -162,7 +162,7 @@ final class Brokers {
     return rd_kafka_new(RD_KAFKA_PRODUCER, conf, nil, 0)!
   }
 
-  private static func user(_ line: Substring) -> String {
+  static func user(_ line: Substring) -> String {
     let event = try! JSONSerialization.jsonObject(with: Data(line.utf8)) as! [String: Any]
     return (event["user_id"] ?? event["anonymous_id"]) as! String
   }
