@@ -10,8 +10,10 @@ public struct HeldPair: Sendable {
   public let offsets: [Int64]
   public let exactFrom: Int64?
 
+  /// At low priority: whoever compares may wait, answers stay fresh.
   public func compare(_ options: Comparison.Options) throws(Failure) -> [ViewDifference] {
-    try Comparison(a.answers, b.answers, exactFrom: exactFrom, options: options).run()
+    let comparison = Comparison(a.answers, b.answers, exactFrom: exactFrom, options: options)
+    return try LowPriority.run { () throws(Failure) in try comparison.run() }
   }
 }
 

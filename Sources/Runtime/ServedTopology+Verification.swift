@@ -36,8 +36,6 @@ public struct AskedVerification: Sendable {
 }
 
 extension ServedTopology {
-  private static let niceness: Int32 = 15
-
   /// The last one since the process started.
   public var lastVerification: ServedVerification? { state.withLock { $0.verification } }
 
@@ -94,8 +92,7 @@ extension ServedTopology {
   private func rebuild(
     _ comparing: Verification.Options, isStopping: @Sendable () -> Bool, progress: (Int64, Int64?) -> Void
   ) throws(Failure) -> RebuildCheck.Result {
-    // Of this thread alone, and of those it begins.
-    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, ServedTopology.niceness)
+    LowPriority.apply()
     var comparing = comparing
     comparing.byteLimit = max(16 << 20, settings.memory / 16)
     let result = try RebuildCheck(of: live).run(
