@@ -157,7 +157,9 @@ public struct Generations: Sendable {
   }
 
   /// Serves this generation from now on. Durable when it returns; whether it is good enough is for the caller to know.
-  public func promote(_ number: Int) throws(Failure) {
+  ///
+  /// - `exchange`: called once it is durable and before anybody can read so here: who reads that it is served is answered by it.
+  public func promote(_ number: Int, exchange: () -> Void = {}) throws(Failure) {
     try data.changing { () throws(Failure) in
       let live = try live()
       guard live != number else { return }
@@ -167,7 +169,9 @@ public struct Generations: Sendable {
       // finds that it is served, or that it is still to be.
       if let live { try updateAlone(number) { $0.replaced = live } }
       try serve(number)
-      try updateAlone(number) {
+      exchange()
+      // It is served all the same if this cannot be written: whoever replaces it notes it then.
+      try? updateAlone(number) {
         $0.liveSince = now
         $0.wish = nil
         $0.promotion = nil
@@ -187,9 +191,10 @@ public struct Generations: Sendable {
 
   /// Serves the generation that was served before this one.
   ///
+  /// - `exchange`: as of `promote`, told which one it is.
   /// - Errors: `.invalid` when there is none.
   @discardableResult
-  public func rollback() throws(Failure) -> (from: Int, to: Int) {
+  public func rollback(exchange: (Int) -> Void = { _ in }) throws(Failure) -> (from: Int, to: Int) {
     guard let live = try live() else { throw .invalid("\(data.path) holds no generation of topology '\(topology)'") }
     guard let previous = try previous() else {
       let replaced = try record(of: live).replaced
@@ -202,6 +207,7 @@ public struct Generations: Sendable {
       try end(live, at: now)
       try updateAlone(previous) { $0.liveSince = now }
       try serve(previous)
+      exchange(previous)
     }
     return (live, previous)
   }

@@ -7,9 +7,7 @@ import Synchronization
 import Workload
 
 /// Made-up events that go on arriving at an even pace, appended durably in groups as they fall due.
-///
-/// `@unchecked Sendable`: the thread is begun in `init` and waited for in `stop`; what both touch is under the mutex.
-final class DemoTraffic: @unchecked Sendable {
+final class DemoTraffic: Sendable {
   private struct State {
     var appended: Int64 = 0
     var failure: Failure?
@@ -72,15 +70,16 @@ final class DemoTraffic: @unchecked Sendable {
     let appender = LogAppender(log)
     let before = state.withLock { $0.appended }
     var line = ByteWriter(capacity: 4_096)
-    while let made = workload.next(into: &line) {
+    // Looked at for every line: a machine that does not keep up never waits.
+    while !isStopping, let made = workload.next(into: &line) {
       if made.logTime > wallMilliseconds() {
         // Whatever has fallen due is durable before this waits for what has not.
         try appender.finish()
         state.withLock { $0.appended = before + appender.appended }
-        repeat {
-          if isStopping { return }
+        while !isStopping, made.logTime > wallMilliseconds() {
           Thread.sleep(forTimeInterval: Double(DemoTraffic.tickMilliseconds) / 1_000)
-        } while made.logTime > wallMilliseconds()
+        }
+        if isStopping { return }
       }
       let key = UnsafeRawBufferPointer(rebasing: line.bytes[made.key])
       let partition = key.isEmpty ? 0 : Int((murmur2(key) & 0x7fff_ffff) % UInt32(log.partitionCount))

@@ -70,7 +70,7 @@ struct ServerWork {
       return 0
     }
     if !arguments.has("json") { Console.note("the server builds generation \(number) of '\(topology)'") }
-    let last = try watch(id, untilLive: arguments.has("promote-when-caught-up"))
+    let last = try watch(id)
     let state = last.replay.state
     if arguments.has("json") { Console.print(last.text) }
     guard state == "caught_up" || state == "live" else {
@@ -79,9 +79,11 @@ struct ServerWork {
       )
     }
     if !arguments.has("json") {
+      let events = Console.grouped(last.replay.events)
       Console.print(
-        "generation \(number) of '\(topology)' is \(state == "live" ? "served" : "caught up; 'millrace promote' serves it")"
-      )
+        state == "live"
+          ? "generation \(number) of '\(topology)' is served, \(events) events"
+          : "generation \(number) of '\(topology)' is caught up, \(events) events; \(last.replay.advice)")
     }
     if arguments.has("promote-when-caught-up"), state != "live" {
       throw .invalid("generation \(number) was not promoted: 'millrace promote \(topology) \(number)' says why")
@@ -89,19 +91,23 @@ struct ServerWork {
     return 0
   }
 
-  private func watch(_ id: String, untilLive: Bool) throws(Failure) -> (replay: ReplayDocument, text: String) {
+  private func watch(_ id: String) throws(Failure) -> (replay: ReplayDocument, text: String) {
     let progress = Progress(now: monotonicMilliseconds())
+    let interrupts = Interrupts {}
     defer { progress.end() }
-    var caughtUpAt: Int64?
     while true {
+      if interrupts.signalSeen != nil {
+        progress.end()
+        throw .unavailable(
+          "interrupted; the server goes on: 'millrace status --server \(url)' says how far it is, 'millrace replay pause \(id) "
+            + "--server \(url)' stops it")
+      }
       let text = try ask("GET", "/replays/\(id)").text
       let replay = try ReplayDocument(json: text)
       switch replay.state {
       case "building": break
-      case "caught_up" where untilLive:
-        // Promoting follows at once, or has been refused.
-        if caughtUpAt == nil { caughtUpAt = monotonicMilliseconds() }
-        if monotonicMilliseconds() - caughtUpAt! > 10_000 { return (replay, text) }
+      // Until it is served, or that has been refused.
+      case "caught_up" where replay.isToBeServed: break
       default: return (replay, text)
       }
       progress.show(monotonicMilliseconds()) { replay.progress }
@@ -137,8 +143,13 @@ struct ServerWork {
       "POST", ServerWork.path(topology, "verifications"), ServerWork.items(arguments, values: ["from", "to"]))
     let id = begun.object["verification"] as? Int ?? 0
     let progress = Progress(now: monotonicMilliseconds())
+    let interrupts = Interrupts {}
     defer { progress.end() }
     while true {
+      guard interrupts.signalSeen == nil else {
+        progress.end()
+        throw .unavailable("interrupted; the server goes on: GET \(ServerWork.path(topology, "verifications/\(id)"))")
+      }
       let now = try ask("GET", ServerWork.path(topology, "verifications/\(id)"))
       switch now.object["state"] as? String {
       case "waiting": progress.show(monotonicMilliseconds()) { "waits until another topology is verified" }

@@ -52,12 +52,15 @@ enum Status {
   }
 
   private static func ask(_ server: ServerWork, _ arguments: Arguments) throws(Failure) -> Int32 {
+    let only = arguments.text("topology")
+    guard only == nil || !arguments.has("json") else {
+      throw .invalid("--json prints all that the server says: leave out --topology")
+    }
     let text = try server.ask("GET", "/topologies").text
     guard !arguments.has("json") else {
       Console.print(text)
       return 0
     }
-    let only = arguments.text("topology")
     let status = try StatusDocument(json: text)
     if let only, !status.topologies.contains(where: { $0.name == only }) {
       throw .invalid(

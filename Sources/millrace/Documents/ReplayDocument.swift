@@ -8,6 +8,8 @@ struct ReplayDocument: Document {
   /// `stopped`, with a message, or that of the generation.
   let state: String
   let isHeld: Bool
+  /// As soon as it is caught up.
+  let isToBeServed: Bool
   let message: String?
   let events: Int64
   let total: Int64
@@ -17,6 +19,7 @@ struct ReplayDocument: Document {
   enum CodingKeys: String, CodingKey {
     case id, topology, generation, state, message, events
     case isHeld = "held_up"
+    case isToBeServed = "promote_when_caught_up"
     case total = "events_total"
     case perSecond = "events_per_second"
     case secondsLeft = "eta_seconds"
