@@ -133,6 +133,12 @@ import Testing
     let status = Program.run("status", "--data", data, "--json").json
     let generations = (status["topologies"] as? [[String: Any]])?.first?["generations"] as? [[String: Any]] ?? []
     #expect(generations.map { $0["generation"] as? Int } == [1, 2], "no generation was begun twice")
+    // Nobody keeps up to date what was rolled back, so it is opened to be compared.
+    let again = Served([Made.topology, "--data", data])
+    again.waitUntilReady()
+    let diff = Program.run("diff", "web", "1", "2", "--server", again.url)
+    #expect(diff.code == 1, "\(diff.errors)")
+    #expect(again.end(SIGTERM) == 0, "\(again.errors)")
   }
 
   /// What a server says looks as what a command finds by itself, to the letter.
