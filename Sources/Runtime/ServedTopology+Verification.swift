@@ -69,6 +69,7 @@ extension ServedTopology {
       let result = try rebuild(asked.comparing, isStopping: isStopping) {
         self.setState(.running(done: $0, total: $1))
       }
+      settings.report(ServedTopology.certificate(name, result))
       last = .finished(result)
     } catch { last = .failed(error) }
     setState(last)
