@@ -129,6 +129,16 @@ public struct Checkpoints: Sendable {
     guard access(target, F_OK) != 0 else { throw .invalid("\(target) is there already: name a new directory") }
     let temporary = "\(target).new"
     try? FileManager.default.removeItem(atPath: temporary)
+    do throws(Failure) {
+      try write(checkpoint, to: temporary)
+    } catch {
+      try? FileManager.default.removeItem(atPath: temporary)
+      throw error
+    }
+    try DurableFile.renameDirectory(temporary, to: target)
+  }
+
+  private func write(_ checkpoint: Checkpoint, to temporary: String) throws(Failure) {
     try DurableFile.makeDirectory(temporary)
     for (partition, directory) in directories(checkpoint) {
       let manifest = try StateCopy.check(directory)
@@ -138,7 +148,6 @@ public struct Checkpoints: Sendable {
     try DurableFile.write(
       Generations.json(Exported(checkpoint: checkpoint, generation: generation.description)),
       to: "\(temporary)/checkpoint.json")
-    try DurableFile.renameDirectory(temporary, to: target)
   }
 
   /// Takes an exported checkpoint into a data directory: to the generation that is served if it means the same and began where

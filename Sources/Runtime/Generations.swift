@@ -44,8 +44,12 @@ public struct Generations: Sendable {
   /// The number of the generation that is served; nil when there is none.
   public func live() throws(Failure) -> Int? { try data.currentGeneration(of: topology) }
 
-  /// All of them, ascending.
+  /// All of them, ascending, as they are between two changes: in the middle of a promotion one would be neither served nor not.
   public func all() throws(Failure) -> [Listed] {
+    try data.changing { () throws(Failure) in try allAlone() }
+  }
+
+  private func allAlone() throws(Failure) -> [Listed] {
     let live = try live()
     let previous = try previous()
     return try numbers.map { (number) throws(Failure) in
@@ -153,28 +157,44 @@ public struct Generations: Sendable {
   }
 
   /// Serves this generation from now on. Durable when it returns; whether it is good enough is for the caller to know.
-  public func promote(_ number: Int) throws(Failure) {
+  ///
+  /// - `exchange`: called once it is durable and before anybody can read so here: who reads that it is served is answered by it.
+  public func promote(_ number: Int, exchange: () -> Void = {}) throws(Failure) {
     try data.changing { () throws(Failure) in
       let live = try live()
       guard live != number else { return }
       let now = wallMilliseconds()
-      if let live { try updateAlone(live) { $0.liveUntil = now } }
-      // Before the switch: a generation that is served knows what it replaced.
-      try updateAlone(number) {
+      if let live { try end(live, at: now) }
+      // Before the switch: a generation that is served knows what it replaced. All else after it: whoever is killed in between
+      // finds that it is served, or that it is still to be.
+      if let live { try updateAlone(number) { $0.replaced = live } }
+      try serve(number)
+      exchange()
+      // It is served all the same if this cannot be written: whoever replaces it notes it then.
+      try? updateAlone(number) {
         $0.liveSince = now
         $0.wish = nil
         $0.promotion = nil
-        if let live { $0.replaced = live }
       }
-      try serve(number)
+    }
+  }
+
+  /// Notes what is no longer served; also what whoever promoted it had no time to note.
+  private func end(_ live: Int, at now: Int64) throws(Failure) {
+    try updateAlone(live) {
+      $0.liveSince = $0.liveSince ?? now
+      $0.liveUntil = now
+      $0.wish = nil
+      $0.promotion = nil
     }
   }
 
   /// Serves the generation that was served before this one.
   ///
+  /// - `exchange`: as of `promote`, told which one it is.
   /// - Errors: `.invalid` when there is none.
   @discardableResult
-  public func rollback() throws(Failure) -> (from: Int, to: Int) {
+  public func rollback(exchange: (Int) -> Void = { _ in }) throws(Failure) -> (from: Int, to: Int) {
     guard let live = try live() else { throw .invalid("\(data.path) holds no generation of topology '\(topology)'") }
     guard let previous = try previous() else {
       let replaced = try record(of: live).replaced
@@ -184,9 +204,10 @@ public struct Generations: Sendable {
     }
     try data.changing { () throws(Failure) in
       let now = wallMilliseconds()
-      try updateAlone(live) { $0.liveUntil = now }
+      try end(live, at: now)
       try updateAlone(previous) { $0.liveSince = now }
       try serve(previous)
+      exchange(previous)
     }
     return (live, previous)
   }

@@ -249,7 +249,7 @@ public final class Node: Sendable {
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
     keep("housekeeping") { [self] in keepHouse() }
-    if let every = verifyMilliseconds, embedded != nil { keep("verify") { [self] in keepVerifying(every) } }
+    if embedded != nil { keep("verify") { [self] in keepVerifying() } }
     // The group's coordinator may take its time.
     if topologies.contains(where: { $0.ownership != nil }) { keep("groups") { [self] in keepTouch() } }
   }
@@ -323,11 +323,13 @@ public final class Node: Sendable {
     }
   }
 
-  private func keepVerifying(_ every: Int64) {
-    var due = monotonicMilliseconds() + every
+  /// One topology at a time: each rebuilding takes its share of memory and disk.
+  private func keepVerifying() {
+    var due = verifyMilliseconds.map { monotonicMilliseconds() + $0 }
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
-      guard monotonicMilliseconds() >= due else { continue }
+      for topology in served { topology.verifyIfAsked { self.isStopping.withLock { $0 } } }
+      guard let every = verifyMilliseconds, monotonicMilliseconds() >= due! else { continue }
       for topology in served { topology.verify { self.isStopping.withLock { $0 } } }
       due = monotonicMilliseconds() + every
     }
@@ -349,9 +351,11 @@ public final class Node: Sendable {
       guard let embedded, now >= due else { continue }
       due += min(60_000, ownCheckpoints?.everyMilliseconds ?? .max)
       if let ownCheckpoints {
-        for topology in topologies {
-          topology.checkpointIfDue(
-            every: ownCheckpoints.everyMilliseconds, keep: ownCheckpoints.keep, since: startedAt)
+        for topology in served {
+          topology.ifIdle {
+            topology.live.checkpointIfDue(
+              every: ownCheckpoints.everyMilliseconds, keep: ownCheckpoints.keep, since: startedAt)
+          }
         }
       }
       keepHouse(of: embedded, &wasNearlyFull)

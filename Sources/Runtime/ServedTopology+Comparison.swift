@@ -10,8 +10,10 @@ public struct HeldPair: Sendable {
   public let offsets: [Int64]
   public let exactFrom: Int64?
 
+  /// At low priority: whoever compares may wait, answers stay fresh.
   public func compare(_ options: Comparison.Options) throws(Failure) -> [ViewDifference] {
-    try Comparison(a.answers, b.answers, exactFrom: exactFrom, options: options).run()
+    let comparison = Comparison(a.answers, b.answers, exactFrom: exactFrom, options: options)
+    return try LowPriority.run { () throws(Failure) in try comparison.run() }
   }
 }
 
@@ -65,20 +67,38 @@ extension ServedTopology {
     throw .invalid("topology '\(name)' has one generation only: deploy or replay builds another")
   }
 
+  /// One that is at work, and was at the log's end. What is not kept up to date, like what was rolled back, is opened for it.
   private func following(_ number: Int) throws(Failure) -> LiveTopology {
-    _ = try listed(number)
-    let (live, beside) = state.withLock { ($0.live, $0.beside[number]) }
-    guard let topology = live.generation.number == number ? live : beside?.topology else {
-      throw .invalid("generation \(number) of '\(name)' is not at work: resume, deploy or promote it")
+    let listed = try listed(number)
+    if listed.state == .paused || listed.state == .cancelled {
+      throw .invalid("generation \(number) of '\(name)' is \(listed.state.rawValue): resume or deploy it first")
     }
-    if let stopped = topology.statuses.first(where: { $0.failure != nil }) {
+    let topology: LiveTopology
+    if listed.state == .live {
+      topology = live
+    } else {
+      topology = try begin(try Generation.load(generations.data, topology: name, number: number)).topology
+      if listed.record.caughtUpAt != nil { waitUntilCaughtUp(topology) }
+    }
+    let statuses = topology.statuses
+    if let stopped = statuses.first(where: { $0.failure != nil }) {
       throw .invalid(
         "generation \(number) of '\(name)' is not whole: its partition \(stopped.partition) stopped: \(stopped.failure!.message)"
       )
     }
-    guard topology.statuses.allSatisfy({ $0.caughtUpAt != nil }) else {
+    guard statuses.allSatisfy({ $0.caughtUpAt != nil }) else {
       throw .invalid("generation \(number) of '\(name)' is not caught up: its numbers are compared once it is")
     }
     return topology
+  }
+
+  /// What was just opened has to read what arrived since.
+  private func waitUntilCaughtUp(_ topology: LiveTopology) {
+    let deadline = monotonicMilliseconds() + ServedTopology.holdMilliseconds
+    while monotonicMilliseconds() < deadline,
+      topology.statuses.contains(where: { $0.failure == nil && $0.caughtUpAt == nil })
+    {
+      usleep(5_000)
+    }
   }
 }

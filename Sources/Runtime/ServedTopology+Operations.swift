@@ -112,13 +112,17 @@ extension ServedTopology {
       let wanted = number == nil ? try generations.candidate() : number!
       guard wanted != live.generation.number else { return Promotion(generation: wanted) }
       _ = try listed(wanted)
-      let next = try begin(try Generation.load(generations.data, topology: name, number: wanted)).topology
+      let beside = try begin(try Generation.load(generations.data, topology: name, number: wanted))
+      let next = beside.topology
       let served = try Generations.Standing(live)
-      if !terms.isForced { waitUntilThere(next, served.statuses) }
+      if !terms.isForced {
+        // Held back it would never get there, and nobody lets it go on before this is over.
+        beside.pace?.isHeld = false
+        waitUntilThere(next, served.statuses)
+      }
       try generations.check(
         try Generations.Standing(next), against: served, ends: served.statuses.map(\.offset), terms)
-      try generations.promote(wanted)
-      swap(to: wanted)
+      try generations.promote(wanted) { swap(to: wanted) }
       return Promotion(generation: wanted, replaced: live.generation.number, dropped: prune())
     }
   }
@@ -143,8 +147,7 @@ extension ServedTopology {
       if let previous = try generations.previous() {
         try begin(try Generation.load(generations.data, topology: name, number: previous))
       }
-      let (from, to) = try generations.rollback()
-      swap(to: to)
+      let (from, to) = try generations.rollback { swap(to: $0) }
       return Promotion(generation: to, replaced: from)
     }
   }

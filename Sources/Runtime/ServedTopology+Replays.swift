@@ -112,9 +112,12 @@ extension ServedTopology {
       settings.report("generation \(number) of '\(name)' is caught up: \(records) records were read")
     }
     guard let terms = try generations.record(of: number).promotion else { return }
-    // Once: what speaks against it now is for an operator to decide.
-    try generations.update(number) { $0.promotion = nil }
-    let promotion = try promote(number, terms)
+    let promotion: Promotion
+    do throws(Failure) { promotion = try promote(number, terms) } catch {
+      // Once: what speaks against it now is for an operator to decide.
+      try generations.update(number) { $0.promotion = nil }
+      throw error
+    }
     settings.report("generation \(promotion.generation) of '\(name)' is served now, as was asked for")
   }
 }

@@ -30,6 +30,7 @@ public final class ServedTopology: Sendable {
     /// Closed, but somebody still reads them: RocksDB opens a directory once.
     var lingering: [Int: [WeakStore]] = [:]
     var verification: ServedVerification?
+    var asked: AskedVerification?
   }
 
   struct WeakStore: Sendable {

@@ -12,6 +12,9 @@ extension API {
     case ("topologies", 3): return operations(of: parts[1], parts[2])
     case ("topologies", 4) where parts[2] == "generations":
       return ["DELETE": { (request) throws(Failure) in try drop(parts[1], parts[3], request) }]
+    case ("topologies", 4) where parts[2] == "verifications":
+      return ["GET": { (_) throws(Failure) in try verification(parts[1], parts[3]) }]
+    case ("topologies", 4...5) where parts[2] == "checkpoints": return checkpoint(of: parts[1], Array(parts[3...]))
     case ("replays", 1): return ["GET": { (_) throws(Failure) in try replays() }]
     case ("replays", 2): return ["GET": { (_) throws(Failure) in try replay(parts[1], nil) }]
     case ("replays", 3) where ["pause", "resume", "cancel"].contains(parts[2]):
@@ -29,6 +32,12 @@ extension API {
       ]
     case "replays": ["POST": { (request) throws(Failure) in try build(name, request, isReplay: true) }]
     case "plan": ["POST": { (request) throws(Failure) in try plan(name, request) }]
+    case "verifications": ["POST": { (request) throws(Failure) in try verify(name, request) }]
+    case "checkpoints":
+      [
+        "GET": { (_) throws(Failure) in try checkpoints(name) },
+        "POST": { (request) throws(Failure) in try createCheckpoint(name, request) },
+      ]
     case "diff": ["GET": { (request) throws(Failure) in try differences(name, request) }]
     case "promote": ["POST": { (request) throws(Failure) in try promote(name, request) }]
     case "rollback":
@@ -42,7 +51,7 @@ extension API {
   }
 
   /// What is refused of a topology that is there is so because of how it stands: 409.
-  private func with(
+  func with(
     _ name: String, _ body: (ServedTopology) throws(Failure) -> Response
   ) throws(Failure) -> Response {
     guard let served = node.served(named: name) else { return unknown(name) }
@@ -52,7 +61,7 @@ extension API {
     }
   }
 
-  private func unknown(_ name: String) -> Response {
+  func unknown(_ name: String) -> Response {
     let names = node.served.map(\.name)
     return .problem(404, "there is no topology \(NamedValues.shown(name))\(Suggestion.hint(for: name, among: names))")
   }
@@ -74,10 +83,12 @@ extension API {
     }
   }
 
-  /// The body of a request that sends a definition.
-  private func definition(_ request: Request) throws(Failure) -> (text: String, topology: Topology) {
-    let text = String(decoding: request.body, as: UTF8.self)
-    guard !request.body.isEmpty else { throw .invalid("the body is empty: send the topology's YAML") }
+  private func definition(_ parameters: OperationParameters) throws(Failure) -> (text: String, topology: Topology) {
+    guard let text = parameters.definition, !text.isEmpty else {
+      throw .invalid(
+        "definition: send the topology's YAML as the body, or as this member of a JSON object (Content-Type: application/json)"
+      )
+    }
     return (text, try Topology.load(text: text, file: "topology.yaml"))
   }
 
@@ -85,7 +96,8 @@ extension API {
 
   private func build(_ name: String, _ request: Request, isReplay: Bool) throws(Failure) -> Response {
     guard let served = node.served(named: name) else { return unknown(name) }
-    let values = try NamedValues(request.query, known: API.buildOptions)
+    let parameters = try OperationParameters(request, known: API.buildOptions, definition: !isReplay)
+    let values = parameters.values
     var wishes = ServedTopology.Wishes()
     wishes.start = try API.start(values)
     if let text = values["max_share"] {
@@ -99,7 +111,7 @@ extension API {
       terms.acceptsShorterHistory = try values.flag("accept_shorter_history")
       wishes.promotion = terms
     }
-    let definition = isReplay ? nil : try definition(request)
+    let definition = isReplay ? nil : try definition(parameters)
     return try with(name) { (_) throws(Failure) in
       begun(try definition == nil ? served.replay(wishes) : served.deploy(definition!, wishes), name)
     }
@@ -126,14 +138,17 @@ extension API {
   }
 
   private func plan(_ name: String, _ request: Request) throws(Failure) -> Response {
-    let start = try API.start(try NamedValues(request.query, known: ["from"]))
-    let definition = try definition(request)
+    let parameters = try OperationParameters(request, known: ["from"], definition: true)
+    let start = try API.start(parameters.values)
+    let definition = try definition(parameters)
     return try with(name) { (served) throws(Failure) in .json(PlanText.json(try served.plan(definition, start: start)))
     }
   }
 
   private func promote(_ name: String, _ request: Request) throws(Failure) -> Response {
-    let values = try NamedValues(request.query, known: ["generation", "force", "accept_shorter_history"])
+    let values = try OperationParameters(
+      request, known: ["generation", "force", "accept_shorter_history"]
+    ).values
     let number = try values.generation("generation")
     var terms = Generations.PromotionTerms()
     terms.isForced = try values.flag("force")

@@ -39,7 +39,9 @@ public enum HTTPClient {
     else { throw .invalid("a server is a URL such as http://127.0.0.1:8080, not '\(server)'") }
     let done = DispatchSemaphore(value: 0)
     let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
-    var request = URLRequest(url: url, timeoutInterval: seconds)
+    var request = URLRequest(url: url)
+    // Given to the initializer it would count for nothing, and a minute would be all there is.
+    request.timeoutInterval = seconds
     request.httpMethod = method
     if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
     if !body.isEmpty { request.httpBody = Data(body) }

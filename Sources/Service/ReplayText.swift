@@ -16,6 +16,7 @@ public enum ReplayText {
       json.field("generation", progress.listed.number)
       json.field("state", progress.failure == nil ? progress.listed.state.rawValue : "stopped")
       json.field("held_up", progress.isHeld)
+      json.field("promote_when_caught_up", progress.listed.record.promotion != nil)
       json.field("message", progress.failure?.message)
       json.key("partitions")
       json.array { json in

@@ -14,16 +14,23 @@ public struct Request: Sendable {
   /// Bytes of the body by its head; nil when that does not say.
   public var bytesAnnounced: Int?
 
+  /// As the client says, with its parameters.
+  public var contentType: String? { headers["content-type"] }
+
   /// What somebody here asks for.
   static let headerNames = [
     "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
     "transfer-encoding", "if-none-match", "user-agent",
   ]
 
-  public init(_ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = []) {
+  public init(
+    _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8] = [],
+    contentType: String? = nil
+  ) {
     self.method = method
     self.path = path
     self.query = query
     self.body = body
+    headers["content-type"] = contentType
   }
 }

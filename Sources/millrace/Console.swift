@@ -80,6 +80,18 @@ enum Console {
     return (number < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
   }
 
+  static func duration(seconds: Int64) -> String {
+    if seconds < 120 { return "\(seconds) s" }
+    return seconds < 7_200
+      ? "\(seconds / 60) min \(seconds % 60) s" : "\(seconds / 3_600) h \(seconds % 3_600 / 60) min"
+  }
+
+  /// Twenty characters wide.
+  static func bar(done: Int64, total: Int64) -> String {
+    let filled = total == 0 ? 20 : Int(max(0, min(20, done * 20 / total)))
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
+  }
+
   static func size(_ bytes: some BinaryInteger) -> String {
     let bytes = Double(bytes)
     for (unit, factor) in [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1_024.0)] where bytes >= factor {
@@ -98,23 +110,25 @@ final class Progress: Sendable {
 
   /// `done` of `total` in any unit; `count` things of a `noun` so far.
   func update(now: Int64, done: Int64, total: Int64?, count: Int64, noun: String) {
+    let seconds = max(1, now - startedAt)
+    show(now) {
+      let line = "\(Console.grouped(count)) \(noun), \(Console.grouped(count * 1_000 / seconds))/s"
+      guard let total, total > 0, done > 0, done <= total else { return line }
+      let left = (total - done) * seconds / done / 1_000
+      return
+        "\(Console.bar(done: done, total: total)) \(done * 100 / total) %  \(line), \(Console.duration(seconds: left)) left"
+    }
+  }
+
+  /// A line that somebody else made.
+  func show(_ now: Int64, _ line: () -> String) {
     guard Console.errorIsTerminal, now - startedAt >= 2_000 else { return }
     let isDue = shown.withLock { last in
       guard now - last >= 250 else { return false }
       last = now
       return true
     }
-    guard isDue else { return }
-    let seconds = max(1, now - startedAt)
-    var line = "\(Console.grouped(count)) \(noun), \(Console.grouped(count * 1_000 / seconds))/s"
-    if let total, total > 0, done > 0, done <= total {
-      let percent = done * 100 / total
-      let left = (total - done) * seconds / done / 1_000
-      let filled = Int(percent) / 5
-      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
-      line = "\(bar) \(percent) %  \(line), \(left / 60) min \(left % 60) s left"
-    }
-    Console.write(2, "\r\u{1b}[K\(line)")
+    if isDue { Console.write(2, "\r\u{1b}[K\(line())") }
   }
 
   func end() {

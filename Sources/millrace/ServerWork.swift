@@ -7,6 +7,9 @@ import Service
 struct ServerWork {
   static let option = CommandSyntax.Option.value("server", "URL", "let a running server do it: http://127.0.0.1:8080")
 
+  /// For answers that take as long as the state is large.
+  static let longSeconds = 3_600.0
+
   let url: String
 
   /// Nil when no server was named.
@@ -67,18 +70,20 @@ struct ServerWork {
       return 0
     }
     if !arguments.has("json") { Console.note("the server builds generation \(number) of '\(topology)'") }
-    let last = try watch(id, untilLive: arguments.has("promote-when-caught-up"))
-    let state = last.object["state"] as? String ?? ""
+    let last = try watch(id)
+    let state = last.replay.state
     if arguments.has("json") { Console.print(last.text) }
     guard state == "caught_up" || state == "live" else {
       throw .unavailable(
-        "generation \(number) is \(state.replacing("_", with: " ")): \(last.object["message"] as? String ?? "nobody goes on with it")"
+        "generation \(number) is \(state.replacing("_", with: " ")): \(last.replay.advice)"
       )
     }
     if !arguments.has("json") {
+      let events = Console.grouped(last.replay.events)
       Console.print(
-        "generation \(number) of '\(topology)' is \(state == "live" ? "served" : "caught up; 'millrace promote' serves it")"
-      )
+        state == "live"
+          ? "generation \(number) of '\(topology)' is served, \(events) events"
+          : "generation \(number) of '\(topology)' is caught up, \(events) events; \(last.replay.advice)")
     }
     if arguments.has("promote-when-caught-up"), state != "live" {
       throw .invalid("generation \(number) was not promoted: 'millrace promote \(topology) \(number)' says why")
@@ -86,27 +91,84 @@ struct ServerWork {
     return 0
   }
 
-  private func watch(_ id: String, untilLive: Bool) throws(Failure) -> (object: [String: Any], text: String) {
-    let startedAt = monotonicMilliseconds()
-    let progress = Progress(now: startedAt)
+  private func watch(_ id: String) throws(Failure) -> (replay: ReplayDocument, text: String) {
+    let progress = Progress(now: monotonicMilliseconds())
+    let interrupts = Interrupts {}
     defer { progress.end() }
-    var caughtUpAt: Int64?
     while true {
-      let now = try ask("GET", "/replays/\(id)")
-      switch now.object["state"] as? String {
-      case "building": break
-      case "caught_up" where untilLive:
-        // Promoting follows at once, or has been refused.
-        if caughtUpAt == nil { caughtUpAt = monotonicMilliseconds() }
-        if monotonicMilliseconds() - caughtUpAt! > 10_000 { return now }
-      default: return now
+      if interrupts.signalSeen != nil {
+        progress.end()
+        throw .unavailable(
+          "interrupted; the server goes on: 'millrace status --server \(url)' says how far it is, 'millrace replay pause \(id) "
+            + "--server \(url)' stops it")
       }
-      let events = (now.object["events"] as? Int).map(Int64.init) ?? 0
-      progress.update(
-        now: monotonicMilliseconds(), done: events, total: (now.object["events_total"] as? Int).map(Int64.init),
-        count: events, noun: "events")
+      let text = try ask("GET", "/replays/\(id)").text
+      let replay = try ReplayDocument(json: text)
+      switch replay.state {
+      case "building": break
+      // Until it is served, or that has been refused.
+      case "caught_up" where replay.isToBeServed: break
+      default: return (replay, text)
+      }
+      progress.show(monotonicMilliseconds()) { replay.progress }
       Thread.sleep(forTimeInterval: 0.25)
     }
+  }
+
+  /// Pauses, resumes or cancels what is being built.
+  ///
+  /// - `name`: of a replay (`web-3`), or of a topology, whose newest replay is meant.
+  func change(_ action: String, _ name: String, _ arguments: Arguments) throws(Failure) -> Int32 {
+    let all = try ReplaysDocument(json: try ask("GET", "/replays").text).replays
+    // One that was cancelled is not among them, and answers by its own id.
+    let id = all.last { $0.id == name }?.id ?? all.last { $0.topology == name }?.id ?? name
+    let text = try ask("POST", "/replays/\(HTTPClient.escaped(id))/\(action)", seconds: ServerWork.longSeconds).text
+    let replay = try ReplayDocument(json: text)
+    Console.print(
+      arguments.has("json")
+        ? text
+        : "generation \(replay.generation) of '\(replay.topology)' is \(replay.state.replacing("_", with: " "))\n"
+          + "\(replay.progress)\n\(replay.advice)")
+    return 0
+  }
+
+  /// The server rebuilds in the background; interrupted, it goes on, and its log says what came of it.
+  func verify(_ arguments: Arguments) throws(Failure) -> String {
+    let topology = try arguments.required(0, "NAME", verb: "verify")
+    guard arguments.text("threads") == nil, arguments.text("memory") == nil else {
+      throw .invalid(
+        "--threads and --memory are for work without --server: the server verifies with its own, at low priority")
+    }
+    let begun = try ask(
+      "POST", ServerWork.path(topology, "verifications"), ServerWork.items(arguments, values: ["from", "to"]))
+    let id = begun.object["verification"] as? Int ?? 0
+    let progress = Progress(now: monotonicMilliseconds())
+    let interrupts = Interrupts {}
+    defer { progress.end() }
+    while true {
+      guard interrupts.signalSeen == nil else {
+        progress.end()
+        throw .unavailable("interrupted; the server goes on: GET \(ServerWork.path(topology, "verifications/\(id)"))")
+      }
+      let now = try ask("GET", ServerWork.path(topology, "verifications/\(id)"))
+      switch now.object["state"] as? String {
+      case "waiting": progress.show(monotonicMilliseconds()) { "waits until another topology is verified" }
+      case "running":
+        let done = now.object["events"] as? Int ?? 0
+        progress.update(
+          now: monotonicMilliseconds(), done: Int64(done), total: (now.object["events_total"] as? Int).map(Int64.init),
+          count: Int64(done), noun: "events")
+      case "failed": throw .unavailable(now.object["message"] as? String ?? "it failed")
+      default: return try ServerWork.result(in: now.text)
+      }
+      Thread.sleep(forTimeInterval: 0.25)
+    }
+  }
+
+  /// The member `result`, which is the last one, as the server wrote it.
+  private static func result(in text: String) throws(Failure) -> String {
+    guard let range = text.range(of: "\"result\":") else { throw .unavailable("the server's answer has no result") }
+    return String(text[range.upperBound...].dropLast())
   }
 
   func promoted(_ arguments: Arguments, _ answer: (object: [String: Any], text: String), _ topology: String) {

@@ -1,6 +1,7 @@
 import Basics
 import Dataflow
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Runtime
@@ -71,6 +72,52 @@ private let text = """
         "gen-1"
       ])
     #expect(try Generation.load(opened, topology: "small").number == 1)
+  }
+
+  /// Killed before what is served was exchanged, it is still to be; killed right after, it is served, and a rollback is not undone
+  /// by what was once asked for.
+  @Test func aPromotionIsCutInTwo() throws {
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let data = try DataDirectory(directory, create: true)
+    let generations = Generations(data, of: "small")
+    _ = try Generation.create(data, topology: try definition(), text: text, source: .log, starts: [0, 0])
+    _ = try make(generations)
+    try generations.update(2) {
+      $0.caughtUpAt = 5
+      $0.promotion = Generations.PromotionTerms()
+      $0.replaced = 1
+    }
+    #expect(try generations.all().map(\.state) == [.live, .caughtUp])
+    try "2\n".write(toFile: "\(directory)/topologies/small/current", atomically: true, encoding: .utf8)
+    #expect(try generations.all().map(\.state) == [.previous, .live])
+    #expect(try generations.rollback() == (2, 1))
+    #expect(try generations.all().map(\.state) == [.live, .retired])
+    #expect(try generations.record(of: 2).promotion == nil)
+  }
+
+  @Test func nobodySeesHalfAPromotion() throws {
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let data = try DataDirectory(directory, create: true)
+    let generations = Generations(data, of: "small")
+    _ = try Generation.create(data, topology: try definition(), text: text, source: .log, starts: [0, 0])
+    _ = try make(generations)
+    try generations.promote(2)
+    let seen = Mutex<Set<[GenerationState]>>([])
+    let isOver = Mutex(false)
+    let looking = DispatchGroup()
+    DispatchQueue.global().async(group: looking) {
+      while !isOver.withLock({ $0 }) {
+        guard let states = try? generations.all().map(\.state) else { continue }
+        _ = seen.withLock { $0.insert(states) }
+      }
+    }
+    for _ in 0..<200 {
+      _ = try generations.rollback()
+      try generations.promote(2)
+    }
+    isOver.withLock { $0 = true }
+    looking.wait()
+    #expect(seen.withLock { $0 }.isSubset(of: [[.previous, .live], [.live, .retired]]))
   }
 
   /// Killed after the generation was made and before it was served.

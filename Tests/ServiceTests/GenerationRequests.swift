@@ -163,4 +163,81 @@ import Testing
     #expect(method.status == 405 && method.header("Allow") == "GET, HEAD, POST")
     #expect(test.send("POST", "/topologies/web/generations", body: TestNode.topology).status == 200, "nothing to build")
   }
+
+  /// The same parameters as members of a JSON object, and what is wrong with them by name.
+  @Test func parametersAreTakenAsJSON() throws {
+    let test = try TestNode()
+    func post(_ path: String, _ body: String, type: String? = "application/json; charset=utf-8") -> Response {
+      test.api.respond(Request("POST", path, body: Array(body.utf8), contentType: type))
+    }
+    func detail(_ response: Response) -> String { "\(response.status) \(Self.object(response)["detail"] ?? "")" }
+    func json(_ members: [String: Any]) throws -> String {
+      String(decoding: try JSONSerialization.data(withJSONObject: members), as: UTF8.self)
+    }
+    let generations = "/topologies/web/generations"
+    #expect(
+      detail(post(generations, "{\"max_share\":500,\"definition\":\"\"}"))
+        == "400 max_share: '500' is not a percentage from 1 to 100")
+    #expect(
+      detail(post(generations, "{\"max_sare\":5}")) == "400 there is no parameter 'max_sare'; did you mean 'max_share'?"
+    )
+    #expect(
+      detail(post(generations, "{\"max_share\":[5]}")) == "400 max_share: neither text, a whole number, true nor false")
+    #expect(
+      detail(post(generations, "{\"promote_when_caught_up\":1}"))
+        == "400 promote_when_caught_up: '1' is neither true nor false")
+    #expect(detail(post(generations, "{\"max_share\":5}")).hasPrefix("400 definition: "))
+    #expect(detail(post(generations, "topology: web")) == "400 the body is not a JSON object")
+    let twice = test.api.respond(
+      Request(
+        "POST", generations, query: [(name: "max_share", value: "5")], body: Array("{\"max_share\":5}".utf8),
+        contentType: "application/json"))
+    #expect(detail(twice) == "400 max_share is given twice")
+    let plan = post("/topologies/web/plan", try json(["definition": Self.edited, "from": NSNull()]))
+    #expect(Self.object(plan)["next"] as? Int == 2, "\(plan.body)")
+    let begun = post(
+      generations, try json(["definition": Self.edited, "promote_when_caught_up": true, "max_share": 100]))
+    #expect(begun.status == 202, "\(begun.body)")
+    Self.waitFor("live", test, "web-2")
+    // Where no definition comes along, any body is parameters.
+    #expect(post("/topologies/web/promote", "{\"generation\":1}", type: nil).status == 200)
+    #expect(Self.generation(test.get(Self.path, Self.query)) == 1)
+    #expect(detail(post("/topologies/web/replays", "{\"from\":\"yesterday\"}", type: nil)).hasPrefix("400 from: "))
+  }
+
+  @Test func checkpointsAndVerificationOfWhatIsServed() throws {
+    let test = try TestNode()
+    let path = "/topologies/web/checkpoints"
+    #expect(Self.object(test.send("POST", path))["checkpoint"] as? Int == 1)
+    try test.append("more", partition: 0)
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while test.node.topologies[0].statuses[0].offset < 8, Date() < deadline { usleep(2_000) }
+    let made = test.send("POST", path, [("keep", "1")])
+    #expect(Self.object(made)["offsets"] as? [Int] == [8, 2], "\(made.body)")
+    let listed = Self.object(test.get(path))["checkpoints"] as? [[String: Any]]
+    #expect(listed?.map { $0["checkpoint"] as? Int } == [2])
+    #expect(test.send("POST", path, [("keep", "0")]).status == 400)
+    #expect(test.send("POST", "\(path)/2/export", [("directory", "here")]).status == 409)
+    #expect(test.send("POST", "\(path)/2/export").status == 400)
+    #expect(test.send("POST", "\(path)/newest/export", [("directory", "\(test.directory)/exported")]).status == 200)
+    #expect(FileManager.default.fileExists(atPath: "\(test.directory)/exported/checkpoint.json"))
+    #expect(test.send("POST", "\(path)/2/export", [("directory", "\(test.directory)/exported")]).status == 409)
+    let restore = test.send("POST", "\(path)/2/restore")
+    #expect(restore.status == 409 && restore.body.contains("stop the server"), "\(restore.body)")
+    #expect(test.send("DELETE", "\(path)/1").status == 404)
+    #expect(test.send("DELETE", "\(path)/2").status == 200)
+
+    #expect(test.get("/topologies/web/verifications/1").status == 404)
+    let asked = test.send("POST", "/topologies/web/verifications")
+    #expect(asked.status == 202 && asked.header("Location") == "/topologies/web/verifications/1", "\(asked.body)")
+    var found = Self.object(test.get("/topologies/web/verifications/1"))
+    while ["waiting", "running"].contains(found["state"] as? String), Date() < deadline {
+      usleep(2_000)
+      found = Self.object(test.get("/topologies/web/verifications/1"))
+    }
+    #expect(found["state"] as? String == "equal", "\(found)")
+    let result = found["result"] as? [String: Any]
+    #expect(result?["offsets"] as? [Int] == [8, 2] && result?["cells"] as? Int ?? 0 > 0)
+    #expect(test.send("POST", "/topologies/web/verifications", [("from", "yesterday")]).status == 400)
+  }
 }

@@ -72,35 +72,3 @@ public struct ViewDifference: Sendable {
     return number
   }
 }
-
-/// The largest of many movers, a fixed number of each measure, so that a sum of money does not crowd out the users.
-struct LargestMovers {
-  private let limit: Int
-  private let size: (ViewDifference.Mover) -> Double
-  private var byMeasure: [String: [ViewDifference.Mover]] = [:]
-
-  init(limit: Int, size: @escaping (ViewDifference.Mover) -> Double) {
-    self.limit = limit
-    self.size = size
-  }
-
-  /// Movers come in order, so that of equal ones the first stays.
-  mutating func add(_ mover: ViewDifference.Mover) {
-    let size = abs(size(mover))
-    var list = byMeasure[mover.measure] ?? []
-    if list.count == limit, let last = list.last, abs(self.size(last)) >= size { return }
-    let index = list.firstIndex { abs(self.size($0)) < size } ?? list.count
-    list.insert(mover, at: index)
-    if list.count > limit { list.removeLast() }
-    byMeasure[mover.measure] = list
-  }
-
-  /// The largest first.
-  var sorted: [ViewDifference.Mover] {
-    let all = byMeasure.keys.sorted().flatMap { byMeasure[$0]! }
-    return all.enumerated().sorted {
-      let (left, right) = (abs(size($0.element)), abs(size($1.element)))
-      return left == right ? $0.offset < $1.offset : left > right
-    }.map(\.element)
-  }
-}

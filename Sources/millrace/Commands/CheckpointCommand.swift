@@ -1,5 +1,7 @@
 import Basics
+import Foundation
 import Runtime
+import Service
 
 /// Copies of what is served, to go back to.
 enum CheckpointCommand {
@@ -9,7 +11,7 @@ enum CheckpointCommand {
     options: [
       .value("id", "N", "which checkpoint (default: the newest); 'list' has their numbers"),
       .value("keep", "N", "create: drop older checkpoints than the newest N"),
-      .flag("json", "one JSON object on standard output"),
+      .flag("json", "one JSON object on standard output"), ServerWork.option,
     ] + Place.options,
     examples: [
       "millrace checkpoint create web --keep 3 --data /tmp/live", "millrace checkpoint list web --data /tmp/live",
@@ -23,6 +25,7 @@ enum CheckpointCommand {
     guard ["create", "list", "restore", "drop", "export", "import"].contains(action) else {
       throw .invalid("checkpoint takes create, list, restore, drop, export or import, not '\(action)'")
     }
+    if let server = ServerWork(arguments) { return try ask(server, action, arguments) }
     let place = try Place(arguments)
     if action == "import" {
       return try importing(try arguments.required(1, "DIR", verb: "checkpoint"), place, arguments)
@@ -32,25 +35,60 @@ enum CheckpointCommand {
     let checkpoints = Checkpoints(of: try Generation.load(data, topology: name))
     let id = try arguments.integer("id", in: 1...Int.max)
     switch action {
-    case "list":
-      list(checkpoints, try checkpoints.list(), arguments)
-      return 0
+    case "list": try list(try CheckpointText.list(checkpoints), arguments)
     case "create":
       let made = try checkpoints.create(keep: try arguments.integer("keep", in: 1...10_000))
-      say("made", made, checkpoints, arguments)
+      try say(CheckpointText.action("made", made, checkpoints), arguments)
     case "restore":
       let found = try checkpoints.find(id)
       try checkpoints.restore(found)
-      say("restored", found, checkpoints, arguments, "; the next run or serve reads on from there")
+      try say(
+        CheckpointText.action("restored", found, checkpoints), arguments, "; the next run or serve reads on from there")
     case "drop":
       guard id != nil else { throw .invalid("which one? --id N ('millrace checkpoint list \(name)')") }
       let found = try checkpoints.find(id)
       try checkpoints.drop(found)
-      say("dropped", found, checkpoints, arguments)
+      try say(CheckpointText.action("dropped", found, checkpoints), arguments)
     default:
       let found = try checkpoints.find(id)
       try checkpoints.export(found, to: try arguments.required(2, "DIR", verb: "checkpoint"))
-      say("exported", found, checkpoints, arguments)
+      try say(CheckpointText.action("exported", found, checkpoints), arguments)
+    }
+    return 0
+  }
+
+  /// - Errors: `.invalid` for what would replace the state that answers are read from, with what to do instead.
+  private static func ask(_ server: ServerWork, _ action: String, _ arguments: Arguments) throws(Failure) -> Int32 {
+    let name = try arguments.required(1, action == "import" ? "DIR" : "NAME", verb: "checkpoint")
+    let id = try arguments.integer("id", in: 1...Int.max)
+    let path = ServerWork.path(name, "checkpoints")
+    switch action {
+    case "list": try list(try server.ask("GET", path).text, arguments)
+    case "create":
+      try say(
+        try server.ask(
+          "POST", path, ServerWork.items(arguments, values: ["keep"]), seconds: ServerWork.longSeconds
+        ).text, arguments)
+    case "drop":
+      guard let id else { throw .invalid("which one? --id N ('millrace checkpoint list \(name)')") }
+      try say(try server.ask("DELETE", "\(path)/\(id)").text, arguments)
+    case "export":
+      // The server works elsewhere, on this machine.
+      let directory = URL(filePath: try arguments.required(2, "DIR", verb: "checkpoint")).path
+      try say(
+        try server.ask(
+          "POST", "\(path)/\(id.map(String.init) ?? "newest")/export", [("directory", directory)],
+          seconds: ServerWork.longSeconds
+        ).text, arguments)
+    case "restore":
+      throw .invalid(
+        "a server does not go back to a checkpoint: it answers from the state that this would replace. Stop it, 'millrace "
+          + "checkpoint restore \(name) --data DIR', and start it again; or rebuild beside what is served: 'millrace replay "
+          + "\(name) --server \(server.url)'")
+    default:
+      throw .invalid(
+        "a server takes no checkpoint in, since what is imported is there to be gone back to. Stop it, 'millrace checkpoint import "
+          + "\(name) --data DIR', and start it again; or import it into a data directory of its own")
     }
     return 0
   }
@@ -58,74 +96,19 @@ enum CheckpointCommand {
   private static func importing(_ source: String, _ place: Place, _ arguments: Arguments) throws(Failure) -> Int32 {
     let data = try place.openData(create: true)
     let (made, generation, isNew) = try Checkpoints.importing(source, into: data)
-    say(
-      "imported", made, Checkpoints(of: generation), arguments,
+    try say(
+      CheckpointText.action("imported", made, Checkpoints(of: generation)), arguments,
       isNew ? "; it is served" : "; 'millrace checkpoint restore \(generation.topology.name)' goes back to it")
     return 0
   }
 
-  private static func say(
-    _ what: String, _ checkpoint: Checkpoints.Checkpoint, _ checkpoints: Checkpoints, _ arguments: Arguments,
-    _ rest: String = ""
-  ) {
-    let generation = checkpoints.generation
-    guard arguments.has("json") else {
-      Console.print(
-        "\(what) checkpoint \(checkpoint.id) of generation \(generation.number) of '\(generation.topology.name)' at offsets "
-          + text(checkpoint) + rest)
-      return
-    }
-    var json = JSONText()
-    json.object { json in
-      json.field("topology", generation.topology.name)
-      json.field("generation", generation.number)
-      json.field("action", what)
-      fields(checkpoint, &json)
-    }
-    Console.print(json.text)
+  private static func say(_ text: String, _ arguments: Arguments, _ rest: String = "") throws(Failure) {
+    let document = try CheckpointDocument(json: text)
+    if arguments.has("json") { Console.print(text) } else { document.show(rest) }
   }
 
-  private static func list(
-    _ checkpoints: Checkpoints, _ all: [Checkpoints.Checkpoint], _ arguments: Arguments
-  ) {
-    guard arguments.has("json") else {
-      Console.table(
-        ["checkpoint", "made", "space", "offsets"],
-        all.map { checkpoint in
-          [
-            "\(checkpoint.id)", "\(Timestamp(milliseconds: checkpoint.createdAt))",
-            Console.size(checkpoints.bytes(of: checkpoint)), text(checkpoint),
-          ]
-        }, right: [0, 2])
-      return
-    }
-    var json = JSONText()
-    json.object { json in
-      json.field("topology", checkpoints.generation.topology.name)
-      json.field("generation", checkpoints.generation.number)
-      json.key("checkpoints")
-      json.array { json in
-        for checkpoint in all {
-          json.object { json in
-            fields(checkpoint, &json)
-            json.field("bytes", checkpoints.bytes(of: checkpoint))
-          }
-        }
-      }
-    }
-    Console.print(json.text)
-  }
-
-  private static func fields(_ checkpoint: Checkpoints.Checkpoint, _ json: inout JSONText) {
-    json.field("checkpoint", checkpoint.id)
-    json.field("created_at", Timestamp(milliseconds: checkpoint.createdAt).description)
-    json.key("offsets")
-    json.array { json in
-      for offset in checkpoint.offsets { if let offset { json.value(offset) } else { json.null() } }
-    }
-  }
-
-  private static func text(_ checkpoint: Checkpoints.Checkpoint) -> String {
-    checkpoint.offsets.map { $0.map { "\($0)" } ?? "-" }.joined(separator: " ")
+  private static func list(_ text: String, _ arguments: Arguments) throws(Failure) {
+    let document = try CheckpointsDocument(json: text)
+    if arguments.has("json") { Console.print(text) } else { document.show() }
   }
 }

@@ -14,18 +14,24 @@ enum Demo {
     summary: "Make up a week of events, run a topology over them, show the numbers, and serve them.",
     options: [
       .flag("exit", "do everything, print the summary, and do not go on serving"),
-      .value("events", "N", "events (default 200000)"),
+      .value("events", "N", "events of the week (default 200000)"),
+      .values("input", "FILE", "NDJSON files as the history, instead of a made-up week"),
+      .value("rate", "N", "events a second that go on arriving while it serves (default 0)"),
       .value("seed", "N", "equal seeds make equal people and visits (default 1)"),
       .value("listen", "HOST:PORT", "where to answer (default 127.0.0.1:8080, or a free port when that is taken)"),
       .value("topology", "FILE", "topology to run (default topologies/web.yaml)"), Place.memoryOption,
       .value("data", "DIR", "data directory, made anew (default: a temporary one)"),
     ],
-    examples: ["millrace demo", "millrace demo --exit"])
+    examples: [
+      "millrace demo", "millrace demo --exit", "millrace demo --rate 1000 --data /tmp/demo",
+      "millrace demo --input 2025.ndjson.zst --topology topologies/community.yaml",
+    ])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
     var place = try Place(arguments)
     let file = try Place.loadTopology(arguments.text("topology") ?? "topologies/web.yaml")
     let isOwn = arguments.text("data") == nil
+    let rate = try arguments.integer("rate", in: 0...1_000_000) ?? 0
     if isOwn {
       let directory = FileManager.default.temporaryDirectory.appending(path: "millrace-demo-\(getpid())").path
       place.configuration.data = directory
@@ -37,25 +43,47 @@ enum Demo {
     // A demo should run on a full laptop: its log is small and its own.
     place.configuration.log.reserve = .bytes(64 << 20)
     try fill(place, file.topology.source.topic, arguments)
-    return try serve(place, file, arguments)
+    return try serve(place, file, rate: rate, arguments)
   }
 
   private static func fill(_ place: Place, _ topic: String, _ arguments: Arguments) throws(Failure) {
-    let events = try arguments.integer("events", in: 1_000...1_000_000_000) ?? 200_000
     let now = wallMilliseconds()
     let startedAt = monotonicMilliseconds()
     let log = try place.openLog(topic: topic, readOnly: false)
+    if let files = arguments.list("input") { return try fill(log, files, startedAt) }
+    let events = try events(arguments)
     let lines = try Generate.append(
       WorkloadOptions(
-        seed: UInt64(try arguments.integer("seed", in: 0...Int.max) ?? 1), events: events, users: max(100, events / 20),
+        seed: try seed(arguments), events: events, users: max(100, events / 20),
         start: now - 7 * Timestamp.day, end: now), to: log, startedAt)
     Console.print(
       "\(Console.bold("log"))  \(Console.grouped(lines)) events of 7 days, ending now, in \(log.partitionCount) partitions, "
         + "\(Console.size(log.byteCount)), durable after \(seconds(since: startedAt)) s")
   }
 
+  private static func fill(_ log: SegmentLog, _ files: [String], _ startedAt: Int64) throws(Failure) {
+    let progress = Progress(now: startedAt)
+    let result = try Import(log, paths: files, horizon: 72 * Timestamp.hour, allowLate: false).run {
+      done, total, records in
+      progress.update(now: monotonicMilliseconds(), done: done, total: total, count: records, noun: "records")
+    }
+    progress.end()
+    Console.print(
+      "\(Console.bold("log"))  \(Console.grouped(result.appended)) events of \(files.joined(separator: ", ")) in "
+        + "\(log.partitionCount) partitions, \(Console.size(log.byteCount)), durable after \(seconds(since: startedAt)) s"
+    )
+  }
+
+  private static func events(_ arguments: Arguments) throws(Failure) -> Int {
+    try arguments.integer("events", in: 1_000...1_000_000_000) ?? 200_000
+  }
+
+  private static func seed(_ arguments: Arguments) throws(Failure) -> UInt64 {
+    UInt64(try arguments.integer("seed", in: 0...Int.max) ?? 1)
+  }
+
   private static func serve(
-    _ place: Place, _ file: (text: String, topology: Topology), _ arguments: Arguments
+    _ place: Place, _ file: (text: String, topology: Topology), rate: Int, _ arguments: Arguments
   ) throws(Failure) -> Int32 {
     let startedAt = monotonicMilliseconds()
     let serving = try open(place, file, arguments)
@@ -73,16 +101,32 @@ enum Demo {
       return interrupts.signalSeen == nil ? 0 : 2
     }
     Console.print("\nserving on \(Console.bold(serving.url)) until Ctrl-C. Try:")
-    for path in examples { Console.print("  curl '\(serving.url)\(path)'") }
+    for path in examples(file.topology) { Console.print("  curl '\(serving.url)\(path)'") }
+    var traffic: DemoTraffic?
+    if rate > 0 {
+      Console.print("\(Console.grouped(rate)) events a second go on arriving")
+      traffic = DemoTraffic(
+        rate, seed: try seed(arguments), users: max(100, try events(arguments) / 20), into: serving.node.embedded!)
+    }
     ended.wait()
-    serving.stop()
+    defer { serving.stop() }
+    if let arrived = try traffic?.stop() { Console.print("\(Console.grouped(arrived)) events have arrived meanwhile") }
     return 0
   }
 
-  private static let examples = [
-    "/query?metric=events&granularity=day&group_by=device.type",
-    "/query?metric=sessions&granularity=hour", "/funnels/checkout/results?by=true", "/topologies",
-  ]
+  /// One of the first measure of each rollup, and each funnel.
+  private static func examples(_ topology: Topology) -> [String] {
+    topology.views.map { view in
+      switch view.kind {
+      case .rollup(let rollup):
+        let by = rollup.by.last.map { "&group_by=\($0)" } ?? ""
+        return
+          "/query?view=\(view.name)&metric=\(rollup.measures[0].name)&granularity=\(rollup.grains.last!.grain.name)\(by)"
+      case .funnel(let funnel):
+        return "/funnels/\(view.name)/results" + (funnel.by == nil ? "" : "?by=true")
+      }
+    } + ["/topologies"]
+  }
 
   private static func open(
     _ place: Place, _ file: (text: String, topology: Topology), _ arguments: Arguments
@@ -149,7 +193,7 @@ enum Demo {
     Console.print("\(Console.bold(view))  \(rollup.of.rawValue) by day")
     Console.table(
       ["day"] + rollup.measures.map(\.name),
-      days.sorted().map { day in
+      days.sorted().suffix(14).map { day in
         [String(Timestamp(milliseconds: day).description.prefix(10))] + columns.map { $0[day] ?? "-" }
       }, right: Set(1...rollup.measures.count))
     Console.print("")

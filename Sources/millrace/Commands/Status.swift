@@ -15,92 +15,60 @@ enum Status {
     examples: ["millrace status --data /tmp/web", "millrace status --server http://127.0.0.1:8080 --json"])
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
-    if let server = arguments.text("server") {
-      Console.print(try ServerAnswer.get(server, "/topologies", []))
-      return 0
-    }
+    if let server = ServerWork(arguments) { return try ask(server, arguments) }
     let place = try Place(arguments)
     let data = try place.openData(create: false)
     var names = data.topologies
     if let only = arguments.text("topology") { names = [try data.topology(named: only, view: nil)] }
-    // One that this program cannot read is shown with its generations all the same.
-    var topologies: [Shown] = []
-    for name in names {
-      var shown = Shown(name: name, generations: try Generations(data, of: name).all())
-      do throws(Failure) {
-        shown.live = try OfflineTopology(data, topology: name, memory: place.memoryBytes)
-      } catch { shown.failure = error }
-      topologies.append(shown)
+    var texts: [String] = []
+    for name in names { texts.append(try topology(name, in: data, memory: place.memoryBytes)) }
+    var json = JSONText()
+    json.object { json in
+      json.field("data", data.path)
+      json.key("topologies")
+      json.array { json in for text in texts { json.raw(text) } }
     }
-    if arguments.has("json") {
-      var texts: [String] = []
-      for topology in topologies { texts.append(try topology.json()) }
-      var json = JSONText()
-      json.object { json in
-        json.field("data", data.path)
-        json.key("topologies")
-        json.array { json in for text in texts { json.raw(text) } }
-      }
-      Console.print(json.text)
-    } else {
-      for topology in topologies { try topology.show() }
-      if topologies.isEmpty { Console.print("\(data.path) holds no topology yet") }
-    }
+    if arguments.has("json") { Console.print(json.text) } else { try StatusDocument(json: json.text).show() }
+    if names.isEmpty, !arguments.has("json") { Console.print("\(data.path) holds no topology yet") }
     return 0
   }
 
-  private struct Shown {
-    var name: String
-    var generations: [Generations.Listed]
-    var live: OfflineTopology?
-    var failure: Failure?
-
-    func json() throws(Failure) -> String {
-      if let live { return try StatusText.topology(live, generations: generations) }
+  /// One that this program cannot read is shown with its generations all the same.
+  private static func topology(_ name: String, in data: DataDirectory, memory: Int) throws(Failure) -> String {
+    let generations = try Generations(data, of: name).all()
+    do throws(Failure) {
+      return try StatusText.topology(
+        try OfflineTopology(data, topology: name, memory: memory), generations: generations)
+    } catch {
       var json = JSONText()
       json.object { json in
         json.field("name", name)
-        json.field("message", failure?.message)
+        json.field("message", error.message)
         json.key("generations")
         GenerationText.list(generations, &json)
       }
       return json.text
     }
-
-    func show() throws(Failure) {
-      if let live { try Status.show(live) } else { Console.print("\(Console.bold(name))  \(failure?.message ?? "")\n") }
-      guard generations.count > 1 || live == nil else { return }
-      let time = { (milliseconds: Int64?) in milliseconds.map { Timestamp(milliseconds: $0).description } ?? "" }
-      Console.table(
-        ["generation", "state", "space", "made", "caught up", "served since", "exact from"],
-        generations.map { listed in
-          [
-            "\(listed.number)", listed.state.rawValue.replacing("_", with: " "), Console.size(listed.stateBytes),
-            time(listed.generation?.createdAt), time(listed.record.caughtUpAt), time(listed.record.liveSince),
-            time(listed.generation?.exactFrom),
-          ]
-        }, right: [0, 2])
-      Console.print("")
-    }
   }
 
-  private static func show(_ topology: OfflineTopology) throws(Failure) {
-    let generation = topology.generation
-    Console.print(
-      Console.bold(generation.topology.name)
-        + "  generation \(generation.number), digest \(generation.digest.prefix(8)), state "
-        + Console.size(topology.stateBytes))
-    let statuses = try topology.statuses()
-    Console.table(
-      ["partition", "offset", "read", "counted", "duplicates", "late", "quarantined", "state"],
-      statuses.map { status in
-        let ledger = status.ledger
-        return [
-          "\(status.partition)", Console.grouped(status.offset), Console.grouped(ledger.read),
-          Console.grouped(ledger.counted), Console.grouped(ledger.duplicates), Console.grouped(ledger.late),
-          Console.grouped(ledger.quarantinedTotal), status.failure.map { "stopped: \($0.message)" } ?? "ok",
-        ]
-      }, right: [0, 1, 2, 3, 4, 5, 6])
-    Console.print("")
+  private static func ask(_ server: ServerWork, _ arguments: Arguments) throws(Failure) -> Int32 {
+    let only = arguments.text("topology")
+    guard only == nil || !arguments.has("json") else {
+      throw .invalid("--json prints all that the server says: leave out --topology")
+    }
+    let text = try server.ask("GET", "/topologies").text
+    guard !arguments.has("json") else {
+      Console.print(text)
+      return 0
+    }
+    let status = try StatusDocument(json: text)
+    if let only, !status.topologies.contains(where: { $0.name == only }) {
+      throw .invalid(
+        "the server has no topology '\(only)'; it has \(status.topologies.map(\.name).joined(separator: ", "))")
+    }
+    status.show(only: only)
+    let replays = try ReplaysDocument(json: try server.ask("GET", "/replays").text)
+    ReplaysDocument(replays: replays.replays.filter { only == nil || $0.topology == only }).show()
+    return 0
   }
 }
