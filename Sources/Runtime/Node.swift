@@ -87,9 +87,9 @@ public final class Node: Sendable {
     ownCheckpoints = options.ownCheckpoints
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     freshnessMilliseconds = options.freshnessMilliseconds
-    // On the embedded log half of the operators' memory is left to generations beside the live ones: usually one that is built
-    // and one that was served before.
-    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount } * (embedded == nil ? 1 : 2)
+    // Half of the operators' memory is left to generations beside the live ones: usually one that is built and one that was
+    // served before.
+    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount } * 2
     var live: [ServedTopology] = []
     for ((generation, log), (_, topology)) in zip(opened, topologyFiles) {
       var settings = LiveTopology.Options(
@@ -97,6 +97,7 @@ public final class Node: Sendable {
       settings.task = options.task
       settings.report = report
       settings.task.outputs = try Node.sink(source, topology.outputs, generation, report)
+      settings.topic = Node.access(source, generation, topology.outputs, report)
       settings.checkpoints = options.checkpoints.map {
         SharedCheckpoints($0.path, digest: generation.digest, report: report)
       }
@@ -113,17 +114,18 @@ public final class Node: Sendable {
       }
       live.append(
         ServedTopology(
-          opened, data, log: log as? SegmentLog,
+          opened, data,
           settings: .init(
             threads: options.threads, maxShare: options.maxShare, keeping: options.keeping, memory: options.memory,
-            report: report, open: Node.opener(log, budget, settings, options.checkpoints?.path, report))))
+            report: report, input: { (wanted) throws(Failure) in try Node.input(source, wanted) },
+            open: Node.opener(source, budget, settings, options.checkpoints?.path, report))))
     }
     served = live
   }
 
   /// Opens generations beside the live one.
   private static func opener(
-    _ log: any Log, _ budget: MemoryBudget, _ live: LiveTopology.Options, _ checkpoints: String?,
+    _ source: Source, _ budget: MemoryBudget, _ live: LiveTopology.Options, _ checkpoints: String?,
     _ report: @escaping @Sendable (String) -> Void
   ) -> @Sendable (Generation, Pace) throws(Failure) -> LiveTopology {
     { (generation, pace) throws(Failure) in
@@ -131,6 +133,7 @@ public final class Node: Sendable {
       settings.partitionsInProcess *= 2
       settings.pace = pace
       settings.task.outputs = nil
+      settings.topic = Node.access(source, generation, generation.topology.outputs, report)
       if settings.task.policy == .live {
         settings.task.policy = .replay
         settings.task.policyAtEnd = .live
@@ -138,12 +141,40 @@ public final class Node: Sendable {
       settings.task.diskFactor = 4
       settings.checkpoints = checkpoints.map { SharedCheckpoints($0, digest: generation.digest, report: report) }
       let name = generation.topology.name
-      return try LiveTopology(
-        generation, budget: budget, options: settings,
-        onStop: { partition, failure in
-          report(
-            "topology \(name), generation \(generation.number), partition \(partition) stopped: \(failure.message)")
-        }, log: { (_) throws(Failure) in log })
+      let onStop: @Sendable (Int, Failure) -> Void = { partition, failure in
+        report("topology \(name), generation \(generation.number), partition \(partition) stopped: \(failure.message)")
+      }
+      switch source {
+      case .embedded(let log):
+        return try LiveTopology(
+          generation, budget: budget, options: settings, onStop: onStop, log: { (_) throws(Failure) in log })
+      case .kafka:
+        let opened = try LiveTopology(
+          generation, memberOf: try settings.topic!.connect(false), budget: budget, options: settings, onStop: onStop)
+        opened.followAlone()
+        return opened
+      }
+    }
+  }
+
+  /// - `outputs`: what is written once the generation is served.
+  private static func access(
+    _ source: Source, _ generation: Generation, _ outputs: Outputs, _ report: @escaping @Sendable (String) -> Void
+  ) -> TopicAccess? {
+    guard case .kafka(let options) = source else { return nil }
+    let topology = generation.topology
+    return TopicAccess(
+      connect: { (asMember) throws(Failure) in
+        try Node.connect(
+          options, topology.source, group: asMember ? Node.group(options, topology) : nil, milliseconds: 3_000)
+      },
+      outputs: { () throws(Failure) in try Node.sink(source, outputs, generation, report) })
+  }
+
+  private static func input(_ source: Source, _ wanted: Topology.Source) throws(Failure) -> BoundedRun.Input {
+    switch source {
+    case .embedded(let log): return .log(log)
+    case .kafka(let options): return .kafka(try connect(options, wanted, group: nil))
     }
   }
 
@@ -227,17 +258,23 @@ public final class Node: Sendable {
     return try OutputSink(options, outputs, of: generation, plan: try Plan(generation.topology))
   }
 
-  /// Instances of one meaning share a group, so the group's name says what they mean.
   private static func log(_ source: Source, _ topology: Topology) throws(Failure) -> any Log {
     switch source {
     case .embedded(let log): return log
-    case .kafka(let options):
-      let stamps = KafkaStamps(
-        trustsHeader: topology.source.trustStamps, trustsProducerTime: topology.source.trustProducerTime)
-      return try KafkaLog(
-        options, topic: topology.source.topic, stamps: stamps,
-        group: "\(options.group).\(topology.name).\(Semantics.digest(of: topology))")
+    case .kafka(let options): return try connect(options, topology.source, group: group(options, topology))
     }
+  }
+
+  private static func connect(
+    _ options: KafkaOptions, _ source: Topology.Source, group: String?, milliseconds: Int = 10_000
+  ) throws(Failure) -> KafkaLog {
+    let stamps = KafkaStamps(trustsHeader: source.trustStamps, trustsProducerTime: source.trustProducerTime)
+    return try KafkaLog(options, topic: source.topic, stamps: stamps, group: group, milliseconds: milliseconds)
+  }
+
+  /// Instances of one meaning share a group, so the group's name says what they mean.
+  private static func group(_ options: KafkaOptions, _ topology: Topology) -> String {
+    "\(options.group).\(topology.name).\(Semantics.digest(of: topology))"
   }
 
   /// - `address`: `host:port` where this process answers other instances.
@@ -249,9 +286,9 @@ public final class Node: Sendable {
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
     keep("housekeeping") { [self] in keepHouse() }
-    if let every = verifyMilliseconds, embedded != nil { keep("verify") { [self] in keepVerifying(every) } }
+    if let every = verifyMilliseconds { keep("verify") { [self] in keepVerifying(every) } }
     // The group's coordinator may take its time.
-    if topologies.contains(where: { $0.ownership != nil }) { keep("groups") { [self] in keepTouch() } }
+    if embedded == nil { keep("groups") { [self] in keepTouch() } }
   }
 
   private func keep(_ name: String, _ body: @escaping @Sendable () -> Void) {
@@ -267,11 +304,8 @@ public final class Node: Sendable {
   /// Commits everything and returns when all threads have ended.
   public func stop() {
     isStopping.withLock { $0 = true }
-    // Orderly: partitions are committed and given back before the threads end, so that others go on from there at once.
     housekeeping.wait()
-    for topology in topologies { (topology.log as? KafkaLog)?.leave() }
     for topology in served { topology.stop() }
-    for topology in topologies { topology.options.task.outputs?.close() }
   }
 
   /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it
@@ -340,21 +374,23 @@ public final class Node: Sendable {
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
       let isBehind = isBehind
-      for topology in served where topology.log != nil { topology.lookAfter(isBehind: isBehind) }
+      for topology in served { topology.lookAfter(isBehind: isBehind) }
       let now = monotonicMilliseconds()
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
         for topology in topologies { topology.checkpoint() }
         checkpointDue = monotonicMilliseconds() + checkpointMilliseconds
       }
-      guard let embedded, now >= due else { continue }
+      guard now >= due else { continue }
       due += min(60_000, ownCheckpoints?.everyMilliseconds ?? .max)
       if let ownCheckpoints {
-        for topology in topologies {
-          topology.checkpointIfDue(
-            every: ownCheckpoints.everyMilliseconds, keep: ownCheckpoints.keep, since: startedAt)
+        for topology in served {
+          topology.ifIdle {
+            topology.live.checkpointIfDue(
+              every: ownCheckpoints.everyMilliseconds, keep: ownCheckpoints.keep, since: startedAt)
+          }
         }
       }
-      keepHouse(of: embedded, &wasNearlyFull)
+      if let embedded { keepHouse(of: embedded, &wasNearlyFull) }
     }
   }
 

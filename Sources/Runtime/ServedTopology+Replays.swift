@@ -46,10 +46,7 @@ extension ServedTopology {
   }
 
   private func progress(_ listed: Generations.Listed) throws(Failure) -> ReplayProgress {
-    let log = try embeddedLog()
     guard let generation = listed.generation else { throw listed.failure! }
-    var ends: [Int64] = []
-    for partition in 0..<log.partitionCount { ends.append(try log.endOffset(partition: partition) ?? 0) }
     let (live, beside) = state.withLock { ($0.live, $0.beside[listed.number]) }
     let working = live.generation.number == listed.number ? live : beside?.topology
     let statuses: [PartitionStatus]
@@ -58,6 +55,8 @@ extension ServedTopology {
     } else {
       statuses = try OfflineTopology(generations.data, generation, memory: settings.memory / 16).statuses()
     }
+    // Of one at work the reader knows the end best.
+    let ends = zip(try ends(), statuses).map { max($0, $1.endOffset ?? 0) }
     var progress = ReplayProgress(
       topology: name, listed: listed, starts: generation.starts,
       // A partition that has no commit yet stands at its beginning.
@@ -73,6 +72,7 @@ extension ServedTopology {
   /// Looks after what is built: how fast it goes, whether it is there, and whether it is to be served then.
   func lookAfter(isBehind: Bool) {
     ifIdle {
+      settleMemberships()
       for (number, beside) in state.withLock({ $0.beside }) {
         beside.pace?.isHeld = isBehind
         sample(number, beside)
@@ -112,6 +112,8 @@ extension ServedTopology {
       settings.report("generation \(number) of '\(name)' is caught up: \(records) records were read")
     }
     guard let terms = try generations.record(of: number).promotion else { return }
+    // After a start the group takes its time to give them back.
+    guard live.statuses.allSatisfy(\.isHere) else { return }
     // Once: what speaks against it now is for an operator to decide.
     try generations.update(number) { $0.promotion = nil }
     let promotion = try promote(number, terms)

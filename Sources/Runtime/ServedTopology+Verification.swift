@@ -20,14 +20,17 @@ extension ServedTopology {
   /// Rebuilds what is served from the log, in a scratch generation and at low priority, and compares every cell; what came of it
   /// is reported. Returns when that is done, or when `isStopping`.
   func verify(isStopping: @Sendable () -> Bool) {
-    guard let log else { return }
+    let live = live
+    // What another instance has, only that one can compare.
+    guard live.statuses.allSatisfy(\.isHere) else { return }
     // Of this thread alone, and of those it begins.
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, ServedTopology.niceness)
     do throws(Failure) {
       var comparing = Verification.Options()
       comparing.byteLimit = max(16 << 20, settings.memory / 16)
       let result = try RebuildCheck(of: live).run(
-        generations.data, input: .log(log), options: BoundedRun.Options(memory: settings.memory / 8, threads: 1),
+        generations.data, input: try settings.input(live.generation.topology.source),
+        options: BoundedRun.Options(memory: settings.memory / 8, threads: 1),
         comparing: comparing
       ) { (run) throws(Failure) in
         run.topology.start()

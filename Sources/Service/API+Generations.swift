@@ -60,7 +60,7 @@ extension API {
   private func list(_ name: String) throws(Failure) -> Response {
     try with(name) { (served) throws(Failure) in
       let generations = try served.generations.all()
-      let replays = served.buildsGenerations ? try served.replays() : []
+      let replays = try served.replays()
       var json = JSONText()
       json.object { json in
         json.field("topology", name)
@@ -179,7 +179,7 @@ extension API {
 
   private func replays() throws(Failure) -> Response {
     var all: [ReplayProgress] = []
-    for served in node.served where served.buildsGenerations { all += try served.replays() }
+    for served in node.served { all += try served.replays() }
     var json = JSONText()
     json.object { json in
       json.key("replays")
