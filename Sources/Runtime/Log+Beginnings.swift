@@ -10,6 +10,7 @@ extension Log {
       let first = try startPosition(partition: partition)
       let found: (position: LogPosition, stamp: Int64?)
       switch start {
+      case .checkpoint: preconditionFailure("a checkpoint says itself where it began")
       case .beginning where first.offset == 0: found = (first, nil)
       case .beginning: found = try pass(partition, from: first) { _, _ in false }
       case .offset(let offset): found = try pass(partition, from: first) { current, _ in current < offset }

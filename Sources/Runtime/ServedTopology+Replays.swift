@@ -58,9 +58,9 @@ extension ServedTopology {
     // Of one at work the reader knows the end best.
     let ends = zip(try ends(), statuses).map { max($0, $1.endOffset ?? 0) }
     var progress = ReplayProgress(
-      topology: name, listed: listed, starts: generation.starts,
+      topology: name, listed: listed, starts: generation.readsFrom,
       // A partition that has no commit yet stands at its beginning.
-      offsets: zip(statuses, generation.starts).map { max($0.offset, $1) }, ends: ends)
+      offsets: zip(statuses, generation.readsFrom).map { max($0.offset, $1) }, ends: ends)
     progress.failure = statuses.first { $0.failure != nil }?.failure
     progress.isHeld = beside?.pace?.isHeld ?? false
     if let first = beside?.building?.samples.first, let last = beside?.building?.samples.last, last.at > first.at {

@@ -107,6 +107,7 @@ extension API {
 
   private static func start(_ values: NamedValues) throws(Failure) -> ReplayStart {
     guard let text = values["from"] else { return .beginning }
+    if text == "checkpoint" { return .checkpoint }
     if let offset = Int64(text), offset >= 0 { return .offset(offset) }
     return .time(try values.time("from", timezone: "UTC")!)
   }

@@ -208,4 +208,78 @@ import Testing
     }
     #expect(together[0] == expected()[2])
   }
+
+  /// Without a server, beside one that is a member of the group.
+  @Test func commandsReadTheTopicBesideItsServers() throws {
+    let expected = expected()
+    brokers.append("events", lines[..<25_000])
+    let server = start("a")
+    let data = scratch.path("b")
+    func run(_ arguments: String...) -> Program.Result {
+      Program.run(arguments + ["--config", configuration, "--data", data])
+    }
+    func expectVerified() {
+      let verified = run("verify", "web", "--json")
+      #expect(verified.code == 0, "\(verified.output) \(verified.errors)")
+    }
+    #expect(run("deploy", files[1]!, "--json").json["generation"] as? Int == 1)
+    #expect(run("plan", files[2]!, "--json").json["events"] as? Int == 25_000)
+    #expect(run("deploy", files[2]!, "--json").json["state"] as? String == "caught_up")
+    #expect(run("checkpoint", "create", "web").code == 0)
+    brokers.append("events", lines[25_000...])
+    // The live one reads on, then the other one up to there.
+    #expect(run("run", files[1]!).code == 0)
+    let behind = run("promote", "web")
+    #expect(behind.code == 1 && behind.errors.contains("not caught up"), "\(behind.errors)")
+    #expect(run("diff", "web").code == 1)
+    #expect(sessions(data) == expected[1])
+    #expect(run("promote", "web").code == 0)
+    #expect(sessions(data) == expected[2])
+    expectVerified()
+    #expect(run("rollback", "web").code == 0)
+    #expect(sessions(data) == expected[1])
+
+    let replayed = run("replay", "web", "--from", "checkpoint", "--promote-when-caught-up", "--json")
+    #expect(replayed.json["read_this_run"] as? Int == 5_000, "\(replayed.errors)")
+    #expect(run("checkpoint", "create", "web").code == 0)
+    #expect(run("checkpoint", "restore", "web").code == 0)
+    expectVerified()
+    #expect(run("diff", "web", "1", "3").code == 0)
+
+    let later = run("deploy", files[2]!, "--from", "4000", "--json")
+    #expect(later.json["read_this_run"] as? Int == lines.count - 12_000, "\(later.errors)")
+    let shorter = run("promote", "web")
+    #expect(shorter.code == 1 && shorter.errors.contains("--accept-shorter-history"), "\(shorter.errors)")
+    #expect(run("promote", "web", "--accept-shorter-history").code == 0)
+    expectVerified()
+    waitForAll(server)
+    #expect(Self.rows(server.get(Self.path).json) == expected[1])
+  }
+
+  /// A server copies its states by itself, and begins a replay with them.
+  @Test func aServerBeginsWithItsOwnCheckpoint() throws {
+    brokers.append("events", lines[..<25_000])
+    scratch.write(
+      "kafka.yaml",
+      try String(contentsOfFile: configuration, encoding: .utf8)
+        + "\ngenerations: { checkpoints: 2, checkpoint_every: 1s }\n")
+    let server = start("a")
+    eventually("there is a checkpoint of everything: \(server.errors)") {
+      let plan = Program.run("plan", files[1]!, "--server", server.url)
+      let checkpoint = plan.json["checkpoint"] as? [String: Any]
+      return (checkpoint?["offsets"] as? [Int])?.reduce(0, +) == 25_000
+    }
+    brokers.append("events", lines[25_000...])
+    waitForAll(server)
+    let begun = Served.ask("POST", server.url + "/topologies/web/replays?from=checkpoint&promote_when_caught_up=true")
+    #expect(begun.status == 202, "\(begun.body)")
+    eventually("it is served: \(server.errors)") { server.get(Self.path).json["generation"] as? Int == 2 }
+    #expect(Self.rows(server.get(Self.path).json) == expected()[1])
+    #expect(server.end(SIGTERM) == 0, "\(server.errors)")
+    let data = scratch.path("a")
+    let status = Program.run("status", "--data", data, "--json").json
+    let generations = (status["topologies"] as? [[String: Any]])?.first?["generations"] as? [[String: Any]] ?? []
+    #expect(generations.last?["begun_from"] is [String: Any], "\(generations)")
+    #expect(Program.run("verify", "web", "--config", configuration, "--data", data).code == 0)
+  }
 }

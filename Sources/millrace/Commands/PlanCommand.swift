@@ -80,10 +80,18 @@ enum PlanCommand {
       "\(partition): \(start)"
         + (plan.startStamps[partition].map { " (\(Timestamp(milliseconds: $0)))" } ?? "")
     }
-    if plan.starts.allSatisfy({ $0 == 0 }) {
+    if plan.beginsWithCheckpoint, let checkpoint = plan.checkpoint {
+      let offsets = checkpoint.offsets.enumerated().map { "\($0): \($1)" }.joined(separator: ", ")
+      lines.append(
+        "It begins with \(checkpoint.name), which means the same, and reads on, by partition, from offset \(offsets).")
+    } else if plan.starts.allSatisfy({ $0 == 0 }) {
       lines.append("The replay starts at the beginning of the log, offset 0 in all \(plan.starts.count) partitions.")
     } else {
       lines.append("The replay starts, by partition, at offset \(starts.joined(separator: ", ")).")
+    }
+    if !plan.beginsWithCheckpoint, let checkpoint = plan.checkpoint {
+      let events = plan.recordsAfterCheckpoint.map { " \(Console.grouped($0)) events" } ?? " what came after"
+      lines.append("Of the same meaning there is \(checkpoint.name): with '--from checkpoint' it reads\(events) only.")
     }
     if let exact = plan.exactFrom {
       lines.append(
