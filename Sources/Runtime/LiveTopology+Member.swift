@@ -9,7 +9,8 @@ import Stores
 extension LiveTopology: KafkaMember {
   public func assigned(_ partitions: [Int]) {
     becomeMember(with: partitions)
-    take(partitions)
+    // What is given to one that is leaving goes back in a moment.
+    if isMember { take(partitions) }
   }
 
   /// Works on partitions from now on, each from where its state stands.

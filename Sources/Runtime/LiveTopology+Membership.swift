@@ -75,7 +75,7 @@ extension LiveTopology {
 
   /// The group's first word: what it gives is read as a member from now on, what it does not give is somebody else's.
   ///
-  /// Returns at once when that was said before.
+  /// Returns at once when that was said before, or nobody wants to be a member any more.
   func becomeMember(with given: [Int]) {
     let group: KafkaLog? = membership.withLock { membership in
       guard membership.standing == .joining else { return nil }

@@ -175,7 +175,8 @@ public final class ServedTopology: Sendable {
     beside.topology.stop()
     beside.topology.wait()
     beside.topology.closeOutputs()
-    return beside.topology.stores.withLock { $0.values.map { WeakStore(store: $0) } }
+    let stores = beside.topology.stores.withLock { Array($0.values) } + beside.topology.kept.withLock { Array($0.values) }
+    return stores.map { WeakStore(store: $0) }
   }
 
   private func checkIsClosed(_ number: Int) throws(Failure) {

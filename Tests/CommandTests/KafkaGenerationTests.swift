@@ -82,9 +82,7 @@ import Testing
   /// Returns when every partition is here and read.
   private func waitForAll(_ server: Served) {
     eventually("the server has read every partition: \(server.errors)") {
-      let topologies = server.get("/topologies").json["topologies"] as? [[String: Any]] ?? []
-      let partitions = topologies.first?["partitions"] as? [[String: Any]] ?? []
-      let read = partitions.filter { $0["state"] as? String == "running" && $0["lag"] as? Int == 0 }
+      let read = partitions(server).filter { $0["state"] as? String == "running" && $0["lag"] as? Int == 0 }
       return read.count == Self.partitions && read.reduce(0) { $0 + ($1["read"] as? Int ?? 0) } == lines.count
     }
   }
@@ -281,5 +279,67 @@ import Testing
     let generations = (status["topologies"] as? [[String: Any]])?.first?["generations"] as? [[String: Any]] ?? []
     #expect(generations.last?["begun_from"] is [String: Any], "\(generations)")
     #expect(Program.run("verify", "web", "--config", configuration, "--data", data).code == 0)
+  }
+
+  /// Whoever is served writes, and first what was not written while it was not.
+  @Test(arguments: ["at_least_once", "exactly_once"])
+  func outputsAreOfWhatIsServed(guarantee: String) throws {
+    brokers.create("out", partitions: 2)
+    let sinking = try [1, 2].map { number in
+      let text = try String(contentsOfFile: files[number]!, encoding: .utf8)
+      return scratch.write("sinking-\(number).yaml", "guarantee: \(guarantee)\n\(text)\n    sink: { topic: out }\n")
+    }
+    let server = Served([sinking[0], "--config", configuration, "--data", scratch.path("a")])
+    func append(_ count: Int, _ done: inout Int) {
+      brokers.append("events", lines[done..<done + count])
+      done += count
+    }
+    var done = 0
+    append(10_000, &done)
+    eventually("it has every partition: \(server.errors)") {
+      Program.run("deploy", sinking[1], "--server", server.url).code == 0
+    }
+    for (verb, number) in [("promote", 2), ("rollback", 1), ("promote", 2)] {
+      append(5_000, &done)
+      eventually("\(verb): \(server.errors)") {
+        Program.run([verb, "web"] + (verb == "promote" ? ["2"] : []) + ["--server", server.url]).code == 0
+      }
+      let word = "generation \(number) of 'web' is a member"
+      let times = verb == "promote" && done > 20_000 ? 2 : 1
+      eventually("\(word): \(server.errors)") { server.errors.components(separatedBy: word).count > times }
+    }
+    append(lines.count - done, &done)
+    waitForAll(server)
+    eventually("all is written: \(server.errors)") {
+      let outputs = partitions(server).map { $0["outputs"] as? [String: Any] }
+      return outputs.allSatisfy { $0?["waiting_since"] is NSNull }
+    }
+    let topology = (server.get("/topologies").json["topologies"] as? [[String: Any]])?.first
+    let digest = topology?["digest"] as? String ?? ""
+    #expect(server.end(SIGTERM) == 0, "\(server.errors)")
+
+    var last: [String: String] = [:]
+    for record in brokers.written("out", partitions: 2) { last[record.key] = record.value }
+    var written: [String: Int] = [:]
+    for (key, value) in last {
+      let (key, value) = (Self.object(key), Self.object(value))
+      guard key["digest"] as? String == digest, key["grain"] as? String == "hour" else { continue }
+      written[key["bucket"] as? String ?? "", default: 0] += value["sessions"] as? Int ?? 0
+    }
+    var held: [String: Int] = [:]
+    for row in export("visits", grain: "hour", data: scratch.path("a")) {
+      held[row["bucket"] ?? ""] = Int(row["sessions"] ?? "")
+    }
+    #expect(held.count > 50)
+    #expect(written == held)
+  }
+
+  private static func object(_ text: String) -> [String: Any] {
+    (try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]) ?? [:]
+  }
+
+  private func partitions(_ server: Served) -> [[String: Any]] {
+    let topologies = server.get("/topologies").json["topologies"] as? [[String: Any]] ?? []
+    return topologies.first?["partitions"] as? [[String: Any]] ?? []
   }
 }
