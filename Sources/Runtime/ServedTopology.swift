@@ -175,7 +175,8 @@ public final class ServedTopology: Sendable {
     beside.topology.stop()
     beside.topology.wait()
     beside.topology.closeOutputs()
-    let stores = beside.topology.stores.withLock { Array($0.values) } + beside.topology.kept.withLock { Array($0.values) }
+    let stores =
+      beside.topology.stores.withLock { Array($0.values) } + beside.topology.kept.withLock { Array($0.values) }
     return stores.map { WeakStore(store: $0) }
   }
 
