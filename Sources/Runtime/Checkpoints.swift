@@ -124,6 +124,14 @@ public struct Checkpoints: Sendable {
     }
   }
 
+  /// Puts it where a generation that has no state yet, nor is known to anybody, has its own.
+  func link(_ checkpoint: Checkpoint, into empty: Generation) throws(Failure) {
+    for (partition, directory) in directories(checkpoint) {
+      try DurableFile.makeDirectory(empty.partitionDirectory(partition))
+      try StateCopy.linkChecked(directory, to: "\(empty.partitionDirectory(partition))/state")
+    }
+  }
+
   /// Copies a checkpoint with its definition to a directory that is not there yet.
   public func export(_ checkpoint: Checkpoint, to target: String) throws(Failure) {
     guard access(target, F_OK) != 0 else { throw .invalid("\(target) is there already: name a new directory") }

@@ -16,6 +16,13 @@ public struct DeploymentPlan: Sendable {
   /// By partition: where the replay starts, and a stamp that nothing before it exceeds.
   public var starts: [Int64]
   public var startStamps: [Int64?]
+  /// By partition: where reading begins; behind the start when a checkpoint holds what is before.
+  public var readsFrom: [Int64]
+  /// What it begins with, or could.
+  public var checkpoint: FittingCheckpoint?
+  public var beginsWithCheckpoint: Bool
+  /// Records behind that checkpoint; nil when only reading tells.
+  public var recordsAfterCheckpoint: Int64?
   /// Records to read; nil when only reading tells.
   public var records: Int64?
   /// As they are stored; nil when the log does not say.
@@ -43,10 +50,22 @@ public struct DeploymentPlan: Sendable {
     change = TopologyChange(from: served?.topology, to: file.topology, text: file.text)
     let digest = Semantics.digest(of: file.topology)
     semanticsChanged = change.isEmpty && served != nil && served!.digest != digest
-    (starts, startStamps) = try input.beginnings(start)
-    if let served { try BoundedRun.check(served, isOf: input.source, partitions: starts.count) }
-    if let ends = try input.ends() { records = zip(starts, ends).reduce(0) { $0 + max(0, $1.1 - $1.0) } }
-    bytes = input.storedBytes(from: starts)
+    if let served { try BoundedRun.check(served, isOf: input.source, partitions: input.partitionCount) }
+    checkpoint = try generations.fitting(digest: digest, input).first
+    beginsWithCheckpoint = start == .checkpoint
+    if beginsWithCheckpoint {
+      guard let checkpoint else { throw generations.noneFits }
+      (starts, startStamps) = (checkpoint.generation.starts, checkpoint.generation.startStamps)
+      readsFrom = checkpoint.offsets
+    } else {
+      (starts, startStamps) = try input.beginnings(start)
+      readsFrom = starts
+    }
+    if let ends = try input.ends() {
+      records = zip(readsFrom, ends).reduce(0) { $0 + max(0, $1.1 - $1.0) }
+      recordsAfterCheckpoint = checkpoint.map { zip($0.offsets, ends).reduce(0) { $0 + max(0, $1.1 - $1.0) } }
+    }
+    bytes = input.storedBytes(from: readsFrom)
     measured = try generations.measuredSpeed()
     exactFromLive = served?.exactFrom
     let reach = file.topology.reachMilliseconds

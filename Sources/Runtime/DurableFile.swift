@@ -137,7 +137,7 @@ public enum DurableFile {
     try syncDirectory(of: to)
   }
 
-  private static func syncDirectory(of path: String) throws(Failure) {
+  static func syncDirectory(of path: String) throws(Failure) {
     let slash = path.lastIndex(of: "/")
     let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

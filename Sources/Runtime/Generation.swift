@@ -41,6 +41,15 @@ public struct Generation: Sendable {
     var startStamps: [Int64?]?
     var createdAt: Int64?
     var semantics: Int?
+    var origin: Origin?
+  }
+
+  /// The checkpoint of another generation that this one began with.
+  public struct Origin: Codable, Equatable, Sendable {
+    public var generation: Int
+    public var checkpoint: Int
+    /// By partition.
+    public var offsets: [Int64]
   }
 
   public let directory: String
@@ -53,6 +62,10 @@ public struct Generation: Sendable {
   public let starts: [Int64]
   /// By partition: no record before the start has a later stamp; milliseconds; nil where history is whole or nothing is known.
   public let startStamps: [Int64?]
+  /// Nil when it was built from the log alone.
+  public var origin: Origin? { description.origin }
+  /// By partition: where reading began when the generation was made.
+  public var readsFrom: [Int64] { origin?.offsets ?? starts }
   /// Milliseconds of the machine's clock; nil when an older program made it.
   public let createdAt: Int64?
 

@@ -18,8 +18,9 @@ extension Generations {
   public func next(
     _ file: (text: String, topology: Topology), from input: BoundedRun.Input, start: ReplayStart, isReplay: Bool
   ) throws(Failure) -> NextGeneration {
-    let (starts, stamps) = try input.beginnings(start)
     guard let live = try live() else {
+      guard start != .checkpoint else { throw noneFits }
+      let (starts, stamps) = try input.beginnings(start)
       return .build(
         try Generation.create(
           data, topology: file.topology, text: file.text, source: input.source, starts: starts, stamps: stamps),
@@ -27,12 +28,13 @@ extension Generations {
     }
     let digest = Semantics.digest(of: file.topology)
     let served = try Generation.read(data, topology: topology)
-    try BoundedRun.check(served, isOf: input.source, partitions: starts.count)
+    try BoundedRun.check(served, isOf: input.source, partitions: input.partitionCount)
     if served.digest == digest, !isReplay { return .unchanged(served) }
+    let beginnings = start == .checkpoint ? nil : try input.beginnings(start)
     var found: Generation?
     for listed in try all() where listed.number != live && listed.record.liveSince == nil && listed.state != .cancelled
     {
-      if let begun = listed.generation, begun.digest == digest, start == .beginning || begun.starts == starts {
+      if let begun = listed.generation, begun.digest == digest, begun.began(as: start, beginnings?.starts) {
         found = begun
       } else if listed.state != .caughtUp {
         try update(listed.number) { $0.wish = .cancelled }
@@ -41,6 +43,9 @@ extension Generations {
     if let found {
       try update(found.number) { $0.wish = nil }
       return .build(found, isResumed: true)
+    }
+    guard let (starts, stamps) = beginnings else {
+      return .build(try create(file, beginningWith: try fitting(digest: digest, input)), isResumed: false)
     }
     let made = try create(file.topology, text: file.text, source: input.source, starts: starts, stamps: stamps)
     return .build(made, isResumed: false)
@@ -72,6 +77,19 @@ public enum ReplayStart: Equatable, Sendable {
   case offset(Int64)
   /// With the first record appended then or later; milliseconds.
   case time(Int64)
+  /// With the states of the best checkpoint of a generation that means the same: only what came after it is read.
+  case checkpoint
+}
+
+extension Generation {
+  /// Whether it is what such a start would make. One that began with a checkpoint is no replay of everything.
+  fileprivate func began(as start: ReplayStart, _ starts: [Int64]?) -> Bool {
+    switch start {
+    case .checkpoint: origin != nil
+    case .beginning: origin == nil
+    case .offset, .time: origin == nil && self.starts == starts
+    }
+  }
 }
 
 extension BoundedRun.Input {
@@ -82,10 +100,17 @@ extension BoundedRun.Input {
     switch self {
     case .log(let log): return try log.beginnings(start)
     case .kafka(let log): return try log.beginnings(start)
-    case .files(let paths, let keyed, let count):
+    case .files:
       guard start == .beginning else { throw .invalid("files have no offsets to begin from: leave out --from") }
-      let partitions = keyed ? paths.count : count
-      return (Array(repeating: 0, count: partitions), Array(repeating: nil, count: partitions))
+      return (Array(repeating: 0, count: partitionCount), Array(repeating: nil, count: partitionCount))
+    }
+  }
+
+  var partitionCount: Int {
+    switch self {
+    case .log(let log): log.partitionCount
+    case .kafka(let log): log.partitionCount
+    case .files(let paths, let keyed, let count): keyed ? paths.count : count
     }
   }
 

@@ -85,8 +85,10 @@ public struct Generations: Sendable {
   /// Makes the next generation, empty and not served.
   ///
   /// - `stamps`: by partition, as `Generation.startStamps`.
+  /// - `checkpoint`: whose states it begins with; nil: none.
   public func create(
-    _ definition: Topology, text: String, source: Generation.Source, starts: [Int64], stamps: [Int64?]? = nil
+    _ definition: Topology, text: String, source: Generation.Source, starts: [Int64], stamps: [Int64?]? = nil,
+    from checkpoint: FittingCheckpoint? = nil
   ) throws(Failure) -> Generation {
     precondition(definition.name == topology, "topology \(definition.name) among the generations of \(topology)")
     try DurableFile.makeDirectory(home)
@@ -94,12 +96,21 @@ public struct Generations: Sendable {
       let number = try nextNumber()
       // The number is given before the directory is there: a dropped or half-made one's is not given again.
       try DurableFile.write("\(number)\n", to: "\(home)/last")
-      let description = Generation.Description(
+      var description = Generation.Description(
         format: DataDirectory.format, number: number, digest: Semantics.digest(of: definition),
         partitions: starts.count, source: source, starts: starts, startStamps: stamps, createdAt: wallMilliseconds(),
         semantics: Semantics.number)
+      description.origin = checkpoint.map {
+        Generation.Origin(generation: $0.generation.number, checkpoint: $0.checkpoint.id, offsets: $0.offsets)
+      }
       let final = "\(home)/gen-\(number)"
-      try write(description, text, to: "\(final).new")
+      do throws(Failure) {
+        try write(description, text, to: "\(final).new")
+        try checkpoint?.link(into: Generation("\(final).new", definition, description))
+      } catch {
+        remove("\(final).new")
+        throw error
+      }
       try DurableFile.renameDirectory("\(final).new", to: final)
       return Generation(final, definition, description)
     }

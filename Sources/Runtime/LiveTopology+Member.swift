@@ -8,19 +8,34 @@ import Stores
 /// back, it goes on from there, and what others counted meanwhile is read again from the log.
 extension LiveTopology: KafkaMember {
   public func assigned(_ partitions: [Int]) {
+    becomeMember(with: partitions)
+    // What is given to one that is leaving goes back in a moment.
+    if isMember { take(partitions) }
+  }
+
+  /// Works on partitions from now on, each from where its state stands.
+  func take(_ partitions: [Int]) {
+    let (log, outputs) = membership.withLock { ($0.log, $0.outputs) }
+    var task = options.task
+    task.outputs = outputs
     for partition in partitions {
       do throws(Failure) {
-        let store = try open(partition)
-        let task = try PartitionTask(
-          partition: partition, of: log,
-          from: { () throws(Failure) in try generation.firstPosition(partition, of: log) }, plan: plan, store: store,
-          bytes: budget.operatorBytes(partitions: options.partitionsInProcess), options: options.task)
+        let held = stores.withLock { $0[partition] }
+        let store = held == nil ? try open(partition) : held!
+        pool.add(
+          try PartitionTask(
+            partition: partition, of: log,
+            from: { () throws(Failure) in try generation.firstPosition(partition, of: log) }, plan: plan, store: store,
+            bytes: budget.operatorBytes(partitions: options.partitionsInProcess), options: task))
         generation.setStopped(partition, nil)
         stores.withLock { $0[partition] = store }
-        pool.add(task)
       } catch {
-        var status = PartitionStatus(
-          partition: partition, ledger: Ledger(columns: plan.projection.columns.count))
+        let columns = plan.projection.columns.count
+        // What its store holds is still answered, so it is also told.
+        let held = stores.withLock { $0[partition] }.flatMap {
+          try? PartitionStatus(partition: partition, of: $0, generation, columns: columns)
+        }
+        var status = held ?? PartitionStatus(partition: partition, ledger: Ledger(columns: columns))
         status.state = .stopped(error)
         pool.set(status)
         generation.setStopped(partition, error.message)
@@ -30,18 +45,23 @@ extension LiveTopology: KafkaMember {
   }
 
   public func revoked(_ partitions: [Int], lost: Bool) {
-    for partition in partitions {
-      do throws(Failure) { try pool.remove(partition, commits: !lost) } catch { onStop(partition, error) }
-      // What answers read no longer moves here, so it leaves them.
-      let store = stores.withLock { $0.removeValue(forKey: partition) }
-      if let store {
-        if !lost { checkpoint(partition, store) }
-        kept.withLock { $0[partition] = store }
-      }
-      var status = pool.status.first { $0.partition == partition }!
-      status.state = .elsewhere(since: wallMilliseconds())
-      pool.set(status)
+    let standing = membership.withLock { $0.standing }
+    for partition in partitions where standing == .member || standing == .leaving {
+      release(partition, commits: !lost)
+      guard standing == .member else { continue }
+      if !lost, let store = stores.withLock({ $0[partition] }) { checkpoint(partition, store) }
+      giveAway(partition)
     }
+  }
+
+  /// What answers read no longer moves here, so it leaves them.
+  func giveAway(_ partition: Int) {
+    if let store = stores.withLock({ $0.removeValue(forKey: partition) }) {
+      kept.withLock { $0[partition] = store }
+    }
+    var status = pool.status.first { $0.partition == partition }!
+    status.state = .elsewhere(since: wallMilliseconds())
+    pool.set(status)
   }
 
   /// A log that has failed for good, as one whose topic is gone, takes its partitions away without a word, and they would
@@ -76,7 +96,8 @@ extension LiveTopology: KafkaMember {
 
   /// The state of this process, or one that another instance brought further.
   private func open(_ partition: Int) throws(Failure) -> Store {
-    if let checkpoints = options.checkpoints {
+    // What is built is built from the log: states that others left are only for whoever is a member.
+    if let checkpoints = options.checkpoints, isMember {
       let state = "\(generation.partitionDirectory(partition))/state"
       StateCopy.finishExchange(state)
       let own = try ownOffset(partition)

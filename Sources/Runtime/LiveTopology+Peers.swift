@@ -5,8 +5,13 @@ import Logs
 /// Instances of a consumer group find each other through it: whoever has a partition says so with the offset it commits, and
 /// Kafka refuses that from a member that has lost it.
 extension LiveTopology {
-  /// As the group was last asked; nil when the log is no group's.
-  public var ownership: Ownership? { (log as? KafkaLog)?.group == nil ? nil : owners.withLock { $0 } }
+  /// As the group was last asked; nil when the log is no group's, and while everything is here and the group has not said so
+  /// yet: what it says of others is then of an earlier time.
+  public var ownership: Ownership? {
+    let (log, isUnknown) = membership.withLock { ($0.log, $0.isUnknown) }
+    guard (log as? KafkaLog)?.group != nil else { return nil }
+    return isUnknown && statuses.allSatisfy(\.isHere) ? nil : owners.withLock { $0 }
+  }
 
   /// Asks the group. What was known stays when it does not answer.
   public func askForOwners(milliseconds: Int) {
@@ -18,6 +23,11 @@ extension LiveTopology {
         known[told.partition] = Ownership.Owner(instance: instance, offset: told.offset)
       }
       owners.withLock { [known] in $0 = Ownership(owners: known) }
+      let here = statuses.filter(\.isHere).map(\.partition)
+      membership.withLock { [known] membership in
+        guard let told = membership.told, here.allSatisfy({ known[$0]?.instance == told }) else { return }
+        membership.isUnknown = false
+      }
     } catch {
       owners.withLock { $0.failure = error }
     }
@@ -35,5 +45,6 @@ extension LiveTopology {
       offsets.append((status.partition, status.offset, instance?.metadata ?? ""))
     }
     log.commitToGroup(offsets)
+    membership.withLock { $0.told = instance }
   }
 }

@@ -6,10 +6,10 @@ import Synchronization
 
 /// A generation at work: a store and a task per partition, worked on by a pool, read by anyone.
 ///
-/// All partitions of the log, or, as a member of a consumer group, those that the group gives.
+/// All partitions of the log, or, as a member of a consumer group, those that the group gives. From one to the other it goes
+/// on answering.
 public final class LiveTopology: Sendable {
   public let generation: Generation
-  public let log: any Log
   let plan: Plan
   /// Those that answers read. A partition that went elsewhere is not among them: its numbers stand still.
   let stores: Mutex<[Int: Store]>
@@ -17,6 +17,7 @@ public final class LiveTopology: Sendable {
   /// a directory once.
   let kept = Mutex<[Int: Store]>([:])
   let owners = Mutex(Ownership())
+  let membership: Mutex<Membership>
   let pool: WorkerPool
   let budget: MemoryBudget
   let options: Options
@@ -32,6 +33,8 @@ public final class LiveTopology: Sendable {
     public var pace: Pace?
     /// Where members of a group leave states for each other.
     public var checkpoints: SharedCheckpoints?
+    /// How a topic is read alone, and as a member of the group of this meaning; nil for other logs.
+    var topic: TopicAccess?
     /// Told what an operator should know.
     public var report: @Sendable (String) -> Void = { _ in }
 
@@ -86,7 +89,7 @@ public final class LiveTopology: Sendable {
       }
     }
     let log = try makeLog(positions)
-    self.log = log
+    membership = Mutex(Membership(log, options.task.outputs))
     try LiveTopology.check(log, generation)
     var tasks: [PartitionTask] = []
     for partition in 0..<generation.partitionCount {
@@ -104,14 +107,14 @@ public final class LiveTopology: Sendable {
     }
     self.stores = Mutex(stores)
     pool = WorkerPool(
-      tasks, log: log, threads: options.threads, mode: options.mode, pace: options.pace, stopped: stopped
+      tasks, threads: options.threads, mode: options.mode, pace: options.pace, stopped: stopped
     ) {
       generation.setStopped($0, $1.message)
       onStop($0, $1)
     }
   }
 
-  /// With no partition yet: a member of a consumer group is given some.
+  /// With no partition yet: a member of a consumer group is given some, and who reads alone takes them all.
   ///
   /// - Errors: the log has another partition count.
   public init(
@@ -122,7 +125,7 @@ public final class LiveTopology: Sendable {
     self.budget = budget
     self.options = options
     self.onStop = onStop
-    self.log = log
+    membership = Mutex(Membership(log, options.task.outputs))
     let plan = try Plan(generation.topology)
     self.plan = plan
     try LiveTopology.check(log, generation)
@@ -133,19 +136,24 @@ public final class LiveTopology: Sendable {
       status.state = .elsewhere(since: now)
       return status
     }
-    pool = WorkerPool([], log: log, threads: options.threads, mode: options.mode, stopped: elsewhere) {
+    pool = WorkerPool(
+      [], threads: options.threads, mode: options.mode, pace: options.pace, stopped: elsewhere
+    ) {
       generation.setStopped($0, $1.message)
       onStop($0, $1)
     }
   }
 
-  private static func check(_ log: any Log, _ generation: Generation) throws(Failure) {
+  static func check(_ log: any Log, _ generation: Generation) throws(Failure) {
     guard log.partitionCount != generation.partitionCount else { return }
     throw .invalid(
       "topology \(generation.topology.name) was built from a log of \(generation.partitionCount) partitions and the log has "
         + "\(log.partitionCount): the count is part of a log's identity, so rebuild the state in a new data directory"
     )
   }
+
+  /// What is read now.
+  public var log: any Log { membership.withLock { $0.log } }
 
   /// How the brokers of a log in Kafka are reached; nil for others.
   public var brokers: BrokerStatus? { (log as? KafkaLog).map { BrokerStatus($0.health) } }

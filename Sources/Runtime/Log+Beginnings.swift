@@ -10,6 +10,7 @@ extension Log {
       let first = try startPosition(partition: partition)
       let found: (position: LogPosition, stamp: Int64?)
       switch start {
+      case .checkpoint: preconditionFailure("a checkpoint says itself where it began")
       case .beginning where first.offset == 0: found = (first, nil)
       case .beginning: found = try pass(partition, from: first) { _, _ in false }
       case .offset(let offset): found = try pass(partition, from: first) { current, _ in current < offset }
@@ -35,13 +36,31 @@ extension Log {
     _ partition: Int, from first: LogPosition, while isBefore: (Int64, Int64) -> Bool
   ) throws(Failure) -> (position: LogPosition, stamp: Int64?) {
     var position = first
-    var reader = try reader(partition: partition, from: first)
     let slice = LogSlice()
+    guard let next = try firstOther(partition, &position, slice, while: isBefore) else { return (position, nil) }
+    guard position.offset < next.offset else { return (position, next.stamp) }
+    // Again from where that read began, to the record only; a topic is read by one reader at a time.
+    let reader = try self.reader(partition: partition, from: position)
+    reader.bound = next.offset
+    while position.offset < next.offset {
+      try reader.read(into: slice, maxBytes: 1 << 20, maxRecords: 16_384)
+      position = slice.end
+      guard slice.count > 0 || reader.isHeldUp else { break }
+    }
+    return (position, next.stamp)
+  }
+
+  /// Reads on from a position, and leaves it where the read began that found such a record.
+  private func firstOther(
+    _ partition: Int, _ position: inout LogPosition, _ slice: LogSlice, while isBefore: (Int64, Int64) -> Bool
+  ) throws(Failure) -> (offset: Int64, stamp: Int64)? {
+    let reader = try reader(partition: partition, from: position)
     var heldSince: Int64?
     while true {
       try reader.read(into: slice, maxBytes: 1 << 20, maxRecords: 16_384)
       guard slice.count > 0 else {
-        guard reader.isHeldUp else { return (slice.end, nil) }
+        position = slice.end
+        guard reader.isHeldUp else { return nil }
         let now = monotonicMilliseconds()
         if heldSince == nil { heldSince = now }
         guard now - heldSince! < 30_000 else {
@@ -51,21 +70,8 @@ extension Log {
       }
       heldSince = nil
       let row = (0..<slice.count).first { !isBefore(slice.offsets[$0], slice.stamps[$0]) }
-      guard let row else {
-        position = slice.end
-        continue
-      }
-      let stamp = slice.stamps[row]
-      guard row > 0 else { return (position, stamp) }
-      // Again from where this read began, to the record only.
-      let bound = slice.offsets[row]
-      reader = try self.reader(partition: partition, from: position)
-      reader.bound = bound
-      repeat {
-        try reader.read(into: slice, maxBytes: 1 << 20, maxRecords: 16_384)
-        position = slice.end
-      } while position.offset < bound && (slice.count > 0 || reader.isHeldUp)
-      return (position, stamp)
+      if let row { return (slice.offsets[row], slice.stamps[row]) }
+      position = slice.end
     }
   }
 }

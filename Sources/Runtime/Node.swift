@@ -87,9 +87,9 @@ public final class Node: Sendable {
     ownCheckpoints = options.ownCheckpoints
     checkpointMilliseconds = options.checkpoints?.everyMilliseconds
     freshnessMilliseconds = options.freshnessMilliseconds
-    // On the embedded log half of the operators' memory is left to generations beside the live ones: usually one that is built
-    // and one that was served before.
-    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount } * (embedded == nil ? 1 : 2)
+    // Half of the operators' memory is left to generations beside the live ones: usually one that is built and one that was
+    // served before.
+    let partitions = opened.reduce(0) { $0 + $1.1.partitionCount } * 2
     var live: [ServedTopology] = []
     for ((generation, log), (_, topology)) in zip(opened, topologyFiles) {
       var settings = LiveTopology.Options(
@@ -97,6 +97,7 @@ public final class Node: Sendable {
       settings.task = options.task
       settings.report = report
       settings.task.outputs = try Node.sink(source, topology.outputs, generation, report)
+      settings.topic = Node.access(source, generation, topology.outputs, report)
       settings.checkpoints = options.checkpoints.map {
         SharedCheckpoints($0.path, digest: generation.digest, report: report)
       }
@@ -113,38 +114,13 @@ public final class Node: Sendable {
       }
       live.append(
         ServedTopology(
-          opened, data, log: log as? SegmentLog,
+          opened, data,
           settings: .init(
             threads: options.threads, maxShare: options.maxShare, keeping: options.keeping, memory: options.memory,
-            report: report, open: Node.opener(log, budget, settings, options.checkpoints?.path, report))))
+            report: report, input: { (wanted) throws(Failure) in try Node.input(source, wanted) },
+            open: Node.opener(source, budget, settings, options.checkpoints?.path, report))))
     }
     served = live
-  }
-
-  /// Opens generations beside the live one.
-  private static func opener(
-    _ log: any Log, _ budget: MemoryBudget, _ live: LiveTopology.Options, _ checkpoints: String?,
-    _ report: @escaping @Sendable (String) -> Void
-  ) -> @Sendable (Generation, Pace) throws(Failure) -> LiveTopology {
-    { (generation, pace) throws(Failure) in
-      var settings = live
-      settings.partitionsInProcess *= 2
-      settings.pace = pace
-      settings.task.outputs = nil
-      if settings.task.policy == .live {
-        settings.task.policy = .replay
-        settings.task.policyAtEnd = .live
-      }
-      settings.task.diskFactor = 4
-      settings.checkpoints = checkpoints.map { SharedCheckpoints($0, digest: generation.digest, report: report) }
-      let name = generation.topology.name
-      return try LiveTopology(
-        generation, budget: budget, options: settings,
-        onStop: { partition, failure in
-          report(
-            "topology \(name), generation \(generation.number), partition \(partition) stopped: \(failure.message)")
-        }, log: { (_) throws(Failure) in log })
-    }
   }
 
   /// What is served now, one generation of each topology.
@@ -152,93 +128,6 @@ public final class Node: Sendable {
 
   /// The topology of that name; nil when there is none.
   public func served(named name: String) -> ServedTopology? { served.first { $0.name == name } }
-
-  /// The generation to serve and the log it follows: the first generation is made when there is none.
-  private static func open(
-    _ data: DataDirectory, _ text: String, _ topology: Topology, _ source: Source, _ checkpoints: String?,
-    _ report: @escaping @Sendable (String) -> Void
-  ) throws(Failure) -> (Generation, any Log) {
-    let wanted: Generation.Source
-    switch source {
-    case .embedded: wanted = .log
-    case .kafka: wanted = .kafka(topic: topology.source.topic)
-    }
-    guard try data.currentGeneration(of: topology.name) != nil else {
-      let log = try Node.log(source, topology)
-      var starts = try log.starts()
-      if let checkpoints {
-        // States that others left may begin where the log no longer does.
-        let shared = SharedCheckpoints(checkpoints, digest: Semantics.digest(of: topology), report: report)
-        for partition in starts.indices {
-          starts[partition] = min(starts[partition], shared.start(partition: partition) ?? .max)
-        }
-      }
-      return (
-        try Generation.create(data, topology: topology, text: text, source: wanted, starts: starts), log
-      )
-    }
-    let generation = try Generation.load(data, topology: topology.name)
-    guard generation.source == wanted else {
-      throw .invalid(
-        "\(generation.directory) was built from \(generation.source.name), not from \(wanted.name): use another --data to "
-          + "serve '\(topology.name)'")
-    }
-    let topic = generation.topology.source.topic
-    if case .embedded(let log) = source, topic != log.topic {
-      throw .invalid(
-        "topology '\(topology.name)' was built from topic '\(topic)' (\(generation.directory)/topology.yaml), not from "
-          + "'\(log.topic)': go back to that topic, or build the other one in a new --data")
-    }
-    if generation.digest != Semantics.digest(of: topology) {
-      report(
-        "the file of topology '\(topology.name)' differs from generation \(generation.number): the frozen "
-          + "\(generation.directory)/topology.yaml counts until a new generation is built")
-    }
-    return (generation, try Node.log(source, generation.topology))
-  }
-
-  /// Outputs are what the file says now, of what the generation holds: they change no number, so they may change any time.
-  ///
-  /// Only the generation that is served has them. One that is served from now on has none of its keys in the topics, so it
-  /// first writes everything as it stands.
-  private static func sink(
-    _ source: Source, _ wanted: Outputs, _ generation: Generation, _ report: @Sendable (String) -> Void
-  ) throws(Failure) -> OutputSink? {
-    guard !wanted.isEmpty else { return nil }
-    let name = generation.topology.name
-    guard case .kafka(let options) = source else {
-      let targets = wanted.targets.map { "\($0) to \(wanted.topics[$0]!)" }.joined(separator: ", ")
-      throw .invalid(
-        "topology '\(name)' writes \(targets), and the configuration has no Kafka: set log.kafka, or remove its sinks")
-    }
-    // The file's own source is looked at when it is read; what is read is the frozen one's.
-    let topic = generation.topology.source.topic
-    if let target = wanted.targets.first(where: { wanted.topics[$0] == topic }) {
-      throw .invalid(
-        "topology '\(name)' writes \(target) to '\(topic)', from which generation \(generation.number) reads: name another topic"
-      )
-    }
-    var outputs = wanted
-    for target in wanted.targets where !Outputs.canWrite(target, of: generation.topology) {
-      outputs.topics[target] = nil
-      report("topology '\(name)': generation \(generation.number) holds no \(target), so its sink gets nothing")
-    }
-    guard !outputs.isEmpty else { return nil }
-    return try OutputSink(options, outputs, of: generation, plan: try Plan(generation.topology))
-  }
-
-  /// Instances of one meaning share a group, so the group's name says what they mean.
-  private static func log(_ source: Source, _ topology: Topology) throws(Failure) -> any Log {
-    switch source {
-    case .embedded(let log): return log
-    case .kafka(let options):
-      let stamps = KafkaStamps(
-        trustsHeader: topology.source.trustStamps, trustsProducerTime: topology.source.trustProducerTime)
-      return try KafkaLog(
-        options, topic: topology.source.topic, stamps: stamps,
-        group: "\(options.group).\(topology.name).\(Semantics.digest(of: topology))")
-    }
-  }
 
   /// - `address`: `host:port` where this process answers other instances.
   public func start(answeringAt address: String? = nil) {
@@ -249,9 +138,9 @@ public final class Node: Sendable {
       do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
     keep("housekeeping") { [self] in keepHouse() }
-    if embedded != nil { keep("verify") { [self] in keepVerifying() } }
+    keep("verify") { [self] in keepVerifying() }
     // The group's coordinator may take its time.
-    if topologies.contains(where: { $0.ownership != nil }) { keep("groups") { [self] in keepTouch() } }
+    if embedded == nil { keep("groups") { [self] in keepTouch() } }
   }
 
   private func keep(_ name: String, _ body: @escaping @Sendable () -> Void) {
@@ -267,11 +156,8 @@ public final class Node: Sendable {
   /// Commits everything and returns when all threads have ended.
   public func stop() {
     isStopping.withLock { $0 = true }
-    // Orderly: partitions are committed and given back before the threads end, so that others go on from there at once.
     housekeeping.wait()
-    for topology in topologies { (topology.log as? KafkaLog)?.leave() }
     for topology in served { topology.stop() }
-    for topology in topologies { topology.options.task.outputs?.close() }
   }
 
   /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it
@@ -342,13 +228,13 @@ public final class Node: Sendable {
     while !isStopping.withLock({ $0 }) {
       Thread.sleep(forTimeInterval: 0.1)
       let isBehind = isBehind
-      for topology in served where topology.log != nil { topology.lookAfter(isBehind: isBehind) }
+      for topology in served { topology.lookAfter(isBehind: isBehind) }
       let now = monotonicMilliseconds()
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
         for topology in topologies { topology.checkpoint() }
         checkpointDue = monotonicMilliseconds() + checkpointMilliseconds
       }
-      guard let embedded, now >= due else { continue }
+      guard now >= due else { continue }
       due += min(60_000, ownCheckpoints?.everyMilliseconds ?? .max)
       if let ownCheckpoints {
         for topology in served {
@@ -358,7 +244,7 @@ public final class Node: Sendable {
           }
         }
       }
-      keepHouse(of: embedded, &wasNearlyFull)
+      if let embedded { keepHouse(of: embedded, &wasNearlyFull) }
     }
   }
 

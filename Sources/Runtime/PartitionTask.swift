@@ -11,6 +11,7 @@ import Stores
 public final class PartitionTask {
   public let partition: Int
   public let store: Store
+  private let log: any Log
   private let partitionCount: Int
   /// Whether a record must be in the partition murmur2 of its user says.
   private let checksPlacement: Bool
@@ -69,6 +70,7 @@ public final class PartitionTask {
   ) throws(Failure) {
     self.partition = partition
     self.store = store
+    self.log = log
     partitionCount = log.partitionCount
     checksPlacement = options.checksPlacement
     policy = options.policy
@@ -93,6 +95,9 @@ public final class PartitionTask {
     }
     if !options.bounds.isEmpty { bound = options.bounds[partition] }
   }
+
+  /// Where its log ends, as far as that is known without reading.
+  var endOffset: Int64? { (try? log.endOffset(partition: partition)) ?? nil }
 
   /// Where this task commits and is at its end, whatever the log has behind; `.max`: nowhere.
   public var bound: Int64 {

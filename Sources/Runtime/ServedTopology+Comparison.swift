@@ -25,16 +25,14 @@ extension ServedTopology {
   ///
   /// - Errors: `.invalid` when one of them is not at work, or still being built: the other one would have to wait for it.
   public func pair(_ a: Int, _ b: Int) throws(Failure) -> HeldPair {
-    let log = try embeddedLog()
-    return try changing { () throws(Failure) in
+    try changing { () throws(Failure) in
       let one = try following(a)
       let other = try following(b)
       defer {
         one.pool.hold(at: nil)
         other.pool.hold(at: nil)
       }
-      var targets: [Int64] = []
-      for partition in 0..<log.partitionCount { targets.append(try log.endOffset(partition: partition) ?? 0) }
+      var targets = try meetingPlace(one, other)
       let deadline = monotonicMilliseconds() + ServedTopology.holdMilliseconds
       while monotonicMilliseconds() < deadline {
         one.pool.hold(at: targets)
@@ -57,6 +55,13 @@ extension ServedTopology {
       }
       throw .unavailable("generations \(a) and \(b) of '\(name)' do not come to stand at the same offsets: try again")
     }
+  }
+
+  /// Where both can come to stand.
+  private func meetingPlace(_ a: LiveTopology, _ b: LiveTopology) throws(Failure) -> [Int64] {
+    guard a.log is KafkaLog else { return try ends() }
+    // A topic's end may be one that nobody can read up to: a transaction may still be open before it.
+    return zip(a.statuses, b.statuses).map { max($0.offset, $1.offset) }
   }
 
   /// The generation compared with when none is named: the newest that is not the live one.
@@ -86,6 +91,7 @@ extension ServedTopology {
         "generation \(number) of '\(name)' is not whole: its partition \(stopped.partition) stopped: \(stopped.failure!.message)"
       )
     }
+    try checkHasAll(topology)
     guard statuses.allSatisfy({ $0.caughtUpAt != nil }) else {
       throw .invalid("generation \(number) of '\(name)' is not caught up: its numbers are compared once it is")
     }

@@ -34,7 +34,7 @@ extension ServedTopology {
   /// What deploying a definition would mean.
   public func plan(_ file: (text: String, topology: Topology), start: ReplayStart) throws(Failure) -> DeploymentPlan {
     try check(file.topology)
-    return try DeploymentPlan(generations.data, file, .log(try embeddedLog()), start: start)
+    return try DeploymentPlan(generations.data, file, try settings.input(file.topology.source), start: start)
   }
 
   /// Begins the next generation beside the live one, or goes on with it, and returns.
@@ -42,9 +42,10 @@ extension ServedTopology {
     _ file: (text: String, topology: Topology), _ wishes: Wishes
   ) throws(Failure) -> Deployment {
     try check(file.topology)
-    let log = try embeddedLog()
     return try changing { () throws(Failure) in
-      switch try generations.next(file, from: .log(log), start: wishes.start, isReplay: wishes.isReplay) {
+      try checkHasAll(live)
+      let input = try settings.input(file.topology.source)
+      switch try generations.next(file, from: input, start: wishes.start, isReplay: wishes.isReplay) {
       case .unchanged(let served): return Deployment(generation: served.number, isUnchanged: true)
       case .build(let generation, let isResumed):
         try generations.update(generation.number) {
@@ -70,13 +71,16 @@ extension ServedTopology {
     guard topology.name == name else {
       throw .invalid("the definition is of topology '\(topology.name)', not of '\(name)'")
     }
-    guard let log, topology.source.topic != log.topic else { return }
-    throw .invalid("the definition reads topic '\(topology.source.topic)'; the log of this server is '\(log.topic)'")
+    let topic = live.generation.topology.source.topic
+    guard topology.source.topic == topic else {
+      throw .invalid("the definition reads topic '\(topology.source.topic)'; the log of this server is '\(topic)'")
+    }
+    guard let target = topology.outputs.targets.first(where: { topology.outputs.topics[$0] == topic }) else { return }
+    throw .invalid("the definition writes \(target) to '\(topic)', from which it reads: name another topic")
   }
 
   /// - Errors: `.invalid` when the generation is not one that is being built.
   public func set(_ wish: GenerationRecord.Wish?, of number: Int) throws(Failure) {
-    _ = try embeddedLog()
     try changing { () throws(Failure) in
       let listed = try listed(number)
       guard listed.record.liveSince == nil, number != live.generation.number else {
@@ -106,9 +110,9 @@ extension ServedTopology {
   /// - `number`: nil is the newest that was never served.
   /// - Errors: `.invalid` with what speaks against it.
   public func promote(_ number: Int?, _ terms: Generations.PromotionTerms) throws(Failure) -> Promotion {
-    _ = try embeddedLog()
-    return try changing { () throws(Failure) in
+    try changing { () throws(Failure) in
       let live = live
+      try checkHasAll(live)
       let wanted = number == nil ? try generations.candidate() : number!
       guard wanted != live.generation.number else { return Promotion(generation: wanted) }
       _ = try listed(wanted)
@@ -142,8 +146,8 @@ extension ServedTopology {
 
   /// Serves again what was served before.
   public func rollback() throws(Failure) -> Promotion {
-    _ = try embeddedLog()
-    return try changing { () throws(Failure) in
+    try changing { () throws(Failure) in
+      try checkHasAll(live)
       if let previous = try generations.previous() {
         try begin(try Generation.load(generations.data, topology: name, number: previous))
       }
@@ -154,8 +158,7 @@ extension ServedTopology {
 
   /// Removes a generation that is not served; bytes that are free then.
   public func drop(_ number: Int) throws(Failure) -> Int {
-    _ = try embeddedLog()
-    return try changing { () throws(Failure) in
+    try changing { () throws(Failure) in
       let listed = try listed(number)
       if listed.state != .live { try close(number) }
       try generations.drop(number)

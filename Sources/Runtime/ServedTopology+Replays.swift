@@ -46,10 +46,7 @@ extension ServedTopology {
   }
 
   private func progress(_ listed: Generations.Listed) throws(Failure) -> ReplayProgress {
-    let log = try embeddedLog()
     guard let generation = listed.generation else { throw listed.failure! }
-    var ends: [Int64] = []
-    for partition in 0..<log.partitionCount { ends.append(try log.endOffset(partition: partition) ?? 0) }
     let (live, beside) = state.withLock { ($0.live, $0.beside[listed.number]) }
     let working = live.generation.number == listed.number ? live : beside?.topology
     let statuses: [PartitionStatus]
@@ -58,10 +55,12 @@ extension ServedTopology {
     } else {
       statuses = try OfflineTopology(generations.data, generation, memory: settings.memory / 16).statuses()
     }
+    // Of one at work the reader knows the end best.
+    let ends = zip(try ends(), statuses).map { max($0, $1.endOffset ?? 0) }
     var progress = ReplayProgress(
-      topology: name, listed: listed, starts: generation.starts,
+      topology: name, listed: listed, starts: generation.readsFrom,
       // A partition that has no commit yet stands at its beginning.
-      offsets: zip(statuses, generation.starts).map { max($0.offset, $1) }, ends: ends)
+      offsets: zip(statuses, generation.readsFrom).map { max($0.offset, $1) }, ends: ends)
     progress.failure = statuses.first { $0.failure != nil }?.failure
     progress.isHeld = beside?.pace?.isHeld ?? false
     if let first = beside?.building?.samples.first, let last = beside?.building?.samples.last, last.at > first.at {
@@ -73,6 +72,7 @@ extension ServedTopology {
   /// Looks after what is built: how fast it goes, whether it is there, and whether it is to be served then.
   func lookAfter(isBehind: Bool) {
     ifIdle {
+      settleMemberships()
       for (number, beside) in state.withLock({ $0.beside }) {
         beside.pace?.isHeld = isBehind
         sample(number, beside)
@@ -112,6 +112,8 @@ extension ServedTopology {
       settings.report("generation \(number) of '\(name)' is caught up: \(records) records were read")
     }
     guard let terms = try generations.record(of: number).promotion else { return }
+    // After a start the group takes its time to give them back.
+    guard live.statuses.allSatisfy(\.isHere) else { return }
     let promotion: Promotion
     do throws(Failure) { promotion = try promote(number, terms) } catch {
       // Once: what speaks against it now is for an operator to decide.

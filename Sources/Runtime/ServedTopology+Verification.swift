@@ -47,7 +47,7 @@ extension ServedTopology {
   /// - `start`, `end`: buckets to compare; milliseconds; nil is open.
   /// - Errors: `.invalid` while the one before goes on.
   public func askToVerify(start: Int64?, end: Int64?) throws(Failure) -> AskedVerification {
-    _ = try embeddedLog()
+    try checkHasAll(live)
     let (asked, isNew) = state.withLock { state in
       if let before = state.asked, !before.isOver { return (before, false) }
       var comparing = Verification.Options()
@@ -80,6 +80,8 @@ extension ServedTopology {
   /// Rebuilds all of what is served and compares every cell; what came of it is reported. Returns when that is done, or when
   /// `isStopping`.
   func verify(isStopping: @Sendable () -> Bool) {
+    // What another instance has, only that one can compare.
+    guard live.statuses.allSatisfy(\.isHere) else { return }
     do throws(Failure) {
       let result = try rebuild(Verification.Options(), isStopping: isStopping) { _, _ in }
       settings.report(ServedTopology.certificate(name, result))
@@ -97,7 +99,7 @@ extension ServedTopology {
     var comparing = comparing
     comparing.byteLimit = max(16 << 20, settings.memory / 16)
     let result = try RebuildCheck(of: live).run(
-      generations.data, input: .log(try embeddedLog()),
+      generations.data, input: try settings.input(live.generation.topology.source),
       options: BoundedRun.Options(memory: settings.memory / 8, threads: 1), comparing: comparing
     ) { (run) throws(Failure) in
       run.topology.start()

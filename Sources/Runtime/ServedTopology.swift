@@ -31,6 +31,11 @@ public final class ServedTopology: Sendable {
     var lingering: [Int: [WeakStore]] = [:]
     var verification: ServedVerification?
     var asked: AskedVerification?
+    /// Why groups could not be joined or left last time, and when it is tried again.
+    var membershipProblem: String?
+    var settleAt: Int64 = 0
+    /// What could not be begun when the process started, since no broker answered.
+    var waiting: [Int: Generation] = [:]
   }
 
   struct WeakStore: Sendable {
@@ -43,46 +48,56 @@ public final class ServedTopology: Sendable {
     var keeping: Generations.Keeping
     var memory: Int
     var report: @Sendable (String) -> Void
+    /// What generations are built from: the log of all, or a topic, connected to anew.
+    var input: @Sendable (Topology.Source) throws(Failure) -> BoundedRun.Input
     /// Opens a generation that is not the live one.
     var open: @Sendable (Generation, Pace) throws(Failure) -> LiveTopology
   }
 
   public let generations: Generations
   let state: Mutex<State>
-  let log: SegmentLog?
   let settings: Settings
   private let changes = NSRecursiveLock()
 
   public var name: String { generations.topology }
 
-  init(_ live: LiveTopology, _ data: DataDirectory, log: SegmentLog?, settings: Settings) {
+  init(_ live: LiveTopology, _ data: DataDirectory, settings: Settings) {
     generations = Generations(data, of: live.generation.topology.name)
     state = Mutex(State(live: live))
-    self.log = log
     self.settings = settings
   }
 
   /// The generation that is served now.
   public var live: LiveTopology { state.withLock { $0.live } }
 
-  /// Whether generations can be built beside the live one.
-  public var buildsGenerations: Bool { log != nil }
-
   /// Starts what is served, and what was being built or kept up to date when the process ended.
   func start() {
     live.start()
-    guard log != nil else { return }
     do throws(Failure) {
       for listed in try generations.all() where isKeptUpToDate(listed) {
         guard let generation = listed.generation else {
           settings.report("generation \(listed.number) of '\(name)' is left alone: \(listed.failure?.message ?? "")")
           continue
         }
-        do throws(Failure) { try begin(generation) } catch {
-          settings.report("generation \(listed.number) of '\(name)' does not go on: \(error.message)")
-        }
+        beginOrWait(generation)
       }
     } catch { settings.report("the generations of '\(name)' cannot be looked at: \(error.message)") }
+  }
+
+  /// Brokers that are away now may not be soon.
+  private func beginOrWait(_ generation: Generation) {
+    let number = generation.number
+    let isWaiting = state.withLock { $0.waiting[number] != nil }
+    do throws(Failure) { try begin(generation) } catch {
+      if error.kind == .unavailable { state.withLock { $0.waiting[number] = generation } }
+      if isWaiting { return }
+      settings.report("generation \(number) of '\(name)' does not go on: \(error.message)")
+    }
+  }
+
+  /// Tries again what could not be begun at the start.
+  func beginWaiting() {
+    for generation in state.withLock({ Array($0.waiting.values) }) { beginOrWait(generation) }
   }
 
   private func isKeptUpToDate(_ listed: Generations.Listed) -> Bool {
@@ -93,10 +108,14 @@ public final class ServedTopology: Sendable {
     }
   }
 
+  /// Orderly: partitions are committed and given back to groups before the threads end, so that others go on from there at
+  /// once.
   func stop() {
     let all = state.withLock { [$0.live] + $0.beside.values.map(\.topology) }
+    for topology in all { topology.leaveForGood() }
     for topology in all { topology.stop() }
     for topology in all { topology.wait() }
+    for topology in all { topology.closeOutputs() }
   }
 
   /// One operation at a time.
@@ -142,6 +161,7 @@ public final class ServedTopology: Sendable {
   ///
   /// - Errors: `.unavailable` when somebody still does.
   func close(_ number: Int) throws(Failure) {
+    state.withLock { $0.waiting[number] = nil }
     let stores = end(number)
     state.withLock { $0.lingering[number] = stores }
     try checkIsClosed(number)
@@ -152,9 +172,13 @@ public final class ServedTopology: Sendable {
     guard let beside = state.withLock({ $0.beside.removeValue(forKey: number) }) else {
       return state.withLock { $0.lingering[number] ?? [] }
     }
+    beside.topology.leaveForGood()
     beside.topology.stop()
     beside.topology.wait()
-    return beside.topology.stores.withLock { $0.values.map { WeakStore(store: $0) } }
+    beside.topology.closeOutputs()
+    let stores =
+      beside.topology.stores.withLock { Array($0.values) } + beside.topology.kept.withLock { Array($0.values) }
+    return stores.map { WeakStore(store: $0) }
   }
 
   private func checkIsClosed(_ number: Int) throws(Failure) {
@@ -180,10 +204,13 @@ public final class ServedTopology: Sendable {
     }
   }
 
-  func embeddedLog() throws(Failure) -> SegmentLog {
-    if let log { return log }
-    throw .invalid(
-      "topology '\(name)' is read from Kafka as a member of a consumer group: this server builds no generations beside it yet; "
-        + "stop it and use 'millrace deploy --config FILE', which reads Kafka beside the group, then start it again")
+  /// By partition, where the log ends now. Of a partition of a topic nobody may have said so yet: where it stands is then its
+  /// end.
+  func ends() throws(Failure) -> [Int64] {
+    let live = live
+    let log = live.log
+    return try live.statuses.map { (status) throws(Failure) in
+      try log.endOffset(partition: status.partition) ?? status.offset
+    }
   }
 }

@@ -86,6 +86,7 @@ enum StateCopy {
       if file.name.hasSuffix(".sst"), link(from, to) == 0 { continue }
       _ = try copy(from, to: to)
     }
+    try DurableFile.syncDirectory(of: "\(target)/.")
   }
 
   /// Puts a state in the place of another. Killed on the way, `finishExchange` knows what was meant.

@@ -34,7 +34,6 @@ public final class WorkerPool: Sendable {
 
   private let state: Mutex<State>
   private let statuses: Mutex<[Int: PartitionStatus]>
-  private let log: any Log
   private let mode: Mode
   private let onStop: @Sendable (Int, Failure) -> Void
   private let finished = DispatchGroup()
@@ -48,14 +47,13 @@ public final class WorkerPool: Sendable {
   /// - `pace`: nil takes what there is.
   /// - `onStop`: told of a partition that stopped, on the worker's thread.
   public init(
-    _ tasks: sending [PartitionTask], log: any Log, threads: Int, mode: Mode,
-    pace: Pace? = nil, stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
+    _ tasks: sending [PartitionTask], threads: Int, mode: Mode, pace: Pace? = nil,
+    stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
   ) {
     statuses = Mutex(
       Dictionary(uniqueKeysWithValues: (tasks.map(WorkerPool.status) + stopped).map { ($0.partition, $0) }))
     threadCount = max(1, mode == .toEnd ? min(threads, max(tasks.count, 1)) : threads)
     state = Mutex(State(ready: tasks.map { Owned(task: $0) }))
-    self.log = log
     self.mode = mode
     self.pace = pace
     self.onStop = onStop
@@ -69,13 +67,16 @@ public final class WorkerPool: Sendable {
     return status
   }
 
-  /// Works on one more partition from now on.
+  /// Works on one more partition from now on. One that was worked on here until now is as far as it was.
   public func add(_ task: sending PartitionTask) {
     let status = WorkerPool.status(task)
     statuses.withLock { statuses in
       let before = statuses[status.partition]
       statuses[status.partition] = status
       statuses[status.partition]!.readThisRun = before?.readThisRun ?? 0
+      guard let before, before.isHere else { return }
+      statuses[status.partition]!.endOffset = before.endOffset
+      statuses[status.partition]!.caughtUpAt = before.caughtUpAt
     }
     let owned = Owned(task: task)
     state.withLock { $0.ready.append(owned) }
@@ -288,7 +289,7 @@ public final class WorkerPool: Sendable {
   /// - `caughtUpAt`: when the log was looked at and had nothing more.
   private func report(_ owned: Owned, read: Int64, caughtUpAt: Int64?) {
     let task = owned.task
-    let end = (try? log.endOffset(partition: task.partition)) ?? nil
+    let end = task.endOffset
     let partition = task.partition
     statuses.withLock { statuses in
       guard var status = statuses[partition] else { return }

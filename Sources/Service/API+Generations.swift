@@ -69,7 +69,7 @@ extension API {
   private func list(_ name: String) throws(Failure) -> Response {
     try with(name) { (served) throws(Failure) in
       let generations = try served.generations.all()
-      let replays = served.buildsGenerations ? try served.replays() : []
+      let replays = try served.replays()
       var json = JSONText()
       json.object { json in
         json.field("topology", name)
@@ -119,6 +119,7 @@ extension API {
 
   private static func start(_ values: NamedValues) throws(Failure) -> ReplayStart {
     guard let text = values["from"] else { return .beginning }
+    if text == "checkpoint" { return .checkpoint }
     if let offset = Int64(text), offset >= 0 { return .offset(offset) }
     return .time(try values.time("from", timezone: "UTC")!)
   }
@@ -194,7 +195,7 @@ extension API {
 
   private func replays() throws(Failure) -> Response {
     var all: [ReplayProgress] = []
-    for served in node.served where served.buildsGenerations { all += try served.replays() }
+    for served in node.served { all += try served.replays() }
     var json = JSONText()
     json.object { json in
       json.key("replays")

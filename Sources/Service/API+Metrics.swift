@@ -100,7 +100,7 @@ extension API {
 
   private func replays(_ text: inout PrometheusText) throws(Failure) {
     var all: [(labels: Labels, progress: ReplayProgress)] = []
-    for served in node.served where served.buildsGenerations {
+    for served in node.served {
       for replay in try served.replays() {
         all.append(([("topology", served.name), ("generation", String(replay.listed.number))], replay))
       }

@@ -28,6 +28,17 @@ public enum GenerationText {
           }
         }
       }
+      json.key("begun_from")
+      if let origin = listed.generation?.origin {
+        json.object { json in
+          json.field("generation", origin.generation)
+          json.field("checkpoint", origin.checkpoint)
+          json.key("offsets")
+          json.array { json in for offset in origin.offsets { json.value(offset) } }
+        }
+      } else {
+        json.null()
+      }
       json.field("state_bytes", listed.stateBytes)
       json.field("replay_events_per_second", listed.record.speed?.recordsPerSecond)
       if let failure = listed.failure { json.field("message", failure.message) }

@@ -35,6 +35,19 @@ public enum PlanText {
           }
         }
       }
+      json.key("checkpoint")
+      if let checkpoint = plan.checkpoint {
+        json.object { json in
+          json.field("generation", checkpoint.generation.number)
+          json.field("checkpoint", checkpoint.checkpoint.id)
+          json.key("offsets")
+          json.array { json in for offset in checkpoint.offsets { json.value(offset) } }
+          json.field("events", plan.recordsAfterCheckpoint)
+          json.field("used", plan.beginsWithCheckpoint)
+        }
+      } else {
+        json.null()
+      }
       json.field("exact_from", plan.exactFrom.map { Timestamp(milliseconds: $0).description })
       json.field("events", plan.records)
       json.field("bytes", plan.bytes)

@@ -29,7 +29,7 @@ import Testing
 
   private let generations =
     #","generations":[{"generation":1,"state":"live","digest":"D","created_at":"T","caught_up_at":null,"live_since":"T","#
-    + #""replaced":null,"exact_from":null,"starts":[{"offset":0,"stamp":null},{"offset":0,"stamp":null}],"state_bytes":1,"#
+    + #""replaced":null,"exact_from":null,"starts":[{"offset":0,"stamp":null},{"offset":0,"stamp":null}],"begun_from":null,"state_bytes":1,"#
     + #""replay_events_per_second":null}]"#
 
   private func topology(_ partitions: [String], _ generations: String = "") -> String {

@@ -90,6 +90,8 @@ final class KafkaConsumer: @unchecked Sendable {
   private func finishPolling() {
     lock.lock()
     isStopped = true
+    // It may own the log, and through it this.
+    member = nil
     lock.wakeAll()
     lock.unlock()
   }

@@ -5,7 +5,9 @@ import Runtime
 /// Builds the next generation beside the one that is served.
 enum Deploy {
   static let fromOption = CommandSyntax.Option.value(
-    "from", "START", "begin at a time (2026-03-01) or an offset instead of the log's beginning")
+    "from", "START",
+    "begin at a time (2026-03-01) or an offset instead of the log's beginning, or with a 'checkpoint' of the same meaning"
+  )
   static let shareOption = CommandSyntax.Option.value(
     "max-share", "PERCENT", "of the cores that a server builds it with (default 50)")
   static let shorterOption = CommandSyntax.Option.flag(
@@ -46,9 +48,11 @@ enum Deploy {
 
   static func start(_ arguments: Arguments) throws(Failure) -> ReplayStart {
     guard let text = arguments.text("from") else { return .beginning }
+    if text == "checkpoint" { return .checkpoint }
     if let offset = Int64(text), offset >= 0 { return .offset(offset) }
     guard let time = Timestamp(text) else {
-      throw .invalid("--from takes a time such as 2026-03-01T12:00:00Z or 2026-03-01, or an offset, not '\(text)'")
+      throw .invalid(
+        "--from takes a time such as 2026-03-01T12:00:00Z or 2026-03-01, an offset, or 'checkpoint', not '\(text)'")
     }
     return .time(time.milliseconds)
   }
@@ -73,7 +77,9 @@ enum Deploy {
       outcome.isResumed = isResumed
       if !arguments.has("json") {
         Console.note(
-          "\(isResumed ? "going on with" : "building") generation \(generation.number) of '\(generations.topology)'")
+          "\(isResumed ? "going on with" : "building") generation \(generation.number) of '\(generations.topology)'"
+            + (generation.origin.map { ", begun with checkpoint \($0.checkpoint) of generation \($0.generation)" } ?? "")
+        )
       }
       let run = try BoundedRun(generation, input: input, options: options) { partition, failure in
         Console.warn("partition \(partition) stopped: \(failure.message)")

@@ -30,6 +30,18 @@ struct PlanDocument: Document {
     let stamp: String?
   }
 
+  /// Of the same meaning, which it may begin with.
+  struct Checkpoint: Decodable {
+    let generation: Int
+    let checkpoint: String
+    let offsets: [Int64]
+    /// What is to be read after it.
+    let events: Int64?
+    let used: Bool
+
+    var name: String { "checkpoint \(checkpoint) of generation \(generation)" }
+  }
+
   struct Measured: Decodable {
     let generation: Int
     let events: Int64
@@ -50,6 +62,7 @@ struct PlanDocument: Document {
   let settings: [Reason]
   let views: [View]
   let starts: [Start]
+  let checkpoint: Checkpoint?
   let exactFrom: String?
   let events: Int64?
   let bytes: Int64?
@@ -57,7 +70,7 @@ struct PlanDocument: Document {
   let measured: Measured?
 
   enum CodingKeys: String, CodingKey {
-    case topology, live, next, settings, views, starts, events, bytes, measured
+    case topology, live, next, settings, views, starts, checkpoint, events, bytes, measured
     case isBegun = "begun"
     case semanticsChanged = "semantics_changed"
     case exactFrom = "exact_from"
@@ -101,10 +114,18 @@ struct PlanDocument: Document {
     let places = starts.enumerated().map { partition, start in
       "\(partition): \(start.offset)" + (start.stamp.map { " (\($0))" } ?? "")
     }
-    if starts.allSatisfy({ $0.offset == 0 }) {
+    if let checkpoint, checkpoint.used {
+      let offsets = checkpoint.offsets.enumerated().map { "\($0): \($1)" }.joined(separator: ", ")
+      lines.append(
+        "It begins with \(checkpoint.name), which means the same, and reads on, by partition, from offset \(offsets).")
+    } else if starts.allSatisfy({ $0.offset == 0 }) {
       lines.append("The replay starts at the beginning of the log, offset 0 in all \(starts.count) partitions.")
     } else {
       lines.append("The replay starts, by partition, at offset \(places.joined(separator: ", ")).")
+    }
+    if let checkpoint, !checkpoint.used {
+      let more = checkpoint.events.map { " \(Console.grouped($0)) events" } ?? " what came after"
+      lines.append("Of the same meaning there is \(checkpoint.name): with '--from checkpoint' it reads\(more) only.")
     }
     if let exactFrom {
       lines.append("The log no longer holds what was before: buckets are exact from \(exactFrom) on.")
