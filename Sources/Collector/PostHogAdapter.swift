@@ -6,6 +6,9 @@ import Events
 /// Everything sent stays in the record. Added under our names: `uuid` as `event_id`, `event` as `event_type`, `distinct_id` as
 /// `user_id`, and of `properties` the page, the device and the country. A name of ours that the event has is left alone.
 ///
+/// Their Python library names no ids unless it is told to. Where an event has a time, its id is then made of its bytes, which are
+/// the same at each attempt; without one, two equal events are two.
+///
 /// As with Segment, one event never makes the batch be refused.
 ///
 /// - Source: PostHog's "Capture and batch API endpoints"; the properties are those its browser library sets.
@@ -43,7 +46,7 @@ public struct PostHogAdapter: Adapter {
       of: "timestamp", by: sentAt.map { String(decoding: $0.value, as: UTF8.self) } ?? received)
     intake.add(event, replacing: timestamp) { record in
       if sent["event_id"] == nil, !record.member("event_id", text: sent["uuid"] ?? sent["messageId"]) {
-        record.member("event_id", json: "\"\(UUIDv7.make(milliseconds: intake.receivedAt))\"")
+        record.member("event_id", json: "\"\(identifier(event, sent["timestamp"], intake))\"")
       }
       if sent["event_type"] == nil { _ = record.member("event_type", text: sent["event"]) }
       if sent["user_id"] == nil { _ = record.member("user_id", text: sent["distinct_id"] ?? known["distinct_id"]) }
@@ -64,5 +67,11 @@ public struct PostHogAdapter: Adapter {
           "geo", [("country", known["$geoip_country_code"]), ("city", known["$geoip_city_name"])])
       }
     }
+  }
+
+  private func identifier(_ event: UnsafeRawBufferPointer, _ time: BodyParts.Member?, _ intake: Intake) -> String {
+    guard let time, !time.isMissing else { return UUIDv7.make(milliseconds: intake.receivedAt) }
+    let hash = digest(event)
+    return "posthog-\(String(hash.high, radix: 36))\(String(hash.low, radix: 36))"
   }
 }

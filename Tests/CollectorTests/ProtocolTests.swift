@@ -46,6 +46,20 @@ import Testing
     #expect(made[2]["user_id"] as? String == "u" && made[2]["event_id"] as? String == "e")
   }
 
+  /// PostHog's library for Python sends none, and the same bytes again when it heard no answer.
+  @Test func anEventWithoutAnIdCountsOnceAllTheSame() throws {
+    func ids(_ events: String, sentAt: Int) throws -> [String] {
+      try postHog(#"{"batch":[\#(events)],"sentAt":\#(sentAt)}"#).map { $0["event_id"] as? String ?? "" }
+    }
+    let (a, b) = (
+      #"{"event":"a","distinct_id":"u","timestamp":"2026-03-01T09:00:00.000001Z"}"#, #"{"event":"a","distinct_id":"u"}"#
+    )
+    let first = try ids("\(a),\(b)", sentAt: 1)
+    let second = try ids("\(b),\(a)", sentAt: 2)
+    #expect(first[0] == second[1] && first[0].hasPrefix("posthog-"))
+    #expect(first[1] != second[0] && first[1].count == 36)
+  }
+
   @Test func theMeasurementProtocolBecomesEvents() throws {
     let body =
       #"{"client_id":"c.1","user_id":"u","timestamp_micros":1772355600123456,"user_properties":{"a":{"value":1}},"events":[{"name":"purchase","params":{"value":9.90,"currency":"EUR"}},{"name":"login","timestamp_micros":"1772355600999000"}]}"#
