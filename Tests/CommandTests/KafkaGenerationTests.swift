@@ -92,7 +92,7 @@ import Testing
     brokers.append("events", lines)
     let server = start("a")
     waitForAll(server)
-    let plan = Program.run("plan", files[2]!, "--server", server.url)
+    let plan = Program.run("plan", files[2]!, "--server", server.url, "--json")
     #expect(plan.json["next"] as? Int == 2 && plan.json["events"] as? Int == lines.count, "\(plan.errors)")
     let deployed = Program.run("deploy", files[2]!, "--server", server.url)
     #expect(deployed.code == 0 && deployed.output.contains("is caught up"), "\(deployed.errors)")
@@ -263,7 +263,7 @@ import Testing
         + "\ngenerations: { checkpoints: 2, checkpoint_every: 1s }\n")
     let server = start("a")
     eventually("there is a checkpoint of everything: \(server.errors)") {
-      let plan = Program.run("plan", files[1]!, "--server", server.url)
+      let plan = Program.run("plan", files[1]!, "--server", server.url, "--json")
       let checkpoint = plan.json["checkpoint"] as? [String: Any]
       return (checkpoint?["offsets"] as? [Int])?.reduce(0, +) == 25_000
     }

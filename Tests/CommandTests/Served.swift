@@ -48,7 +48,8 @@ final class Served {
     var request = URLRequest(url: url)
     request.httpMethod = method
     request.httpBody = body
-    if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
+    // Else it is a definition in YAML.
+    if body?.first == UInt8(ascii: "{") { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
     for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
     request.timeoutInterval = 30
     URLSession.shared.dataTask(with: request) { data, response, _ in

@@ -6,7 +6,7 @@ import Runtime
 enum Deploy {
   static let fromOption = CommandSyntax.Option.value(
     "from", "START",
-    "begin at a time (2026-03-01) or an offset instead of the log's beginning, or with a 'checkpoint' of the same meaning"
+    "begin at a time (2026-03-01) or an offset, or with a 'checkpoint' of the same meaning (default: the log's start)"
   )
   static let shareOption = CommandSyntax.Option.value(
     "max-share", "PERCENT", "of the cores that a server builds it with (default 50)")

@@ -33,7 +33,7 @@ struct PlanDocument: Document {
   /// Of the same meaning, which it may begin with.
   struct Checkpoint: Decodable {
     let generation: Int
-    let checkpoint: String
+    let checkpoint: Int
     let offsets: [Int64]
     /// What is to be read after it.
     let events: Int64?
