@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 #if canImport(FoundationNetworking)
   import FoundationNetworking
@@ -40,7 +41,8 @@ struct CollectorEndpoint: Sendable {
 
   func close() { session.invalidateAndCancel() }
 
-  func send(_ lines: [[UInt8]]) async -> Outcome {
+  /// Waits for the answer.
+  func send(_ lines: [[UInt8]]) -> Outcome {
     var request = URLRequest(url: url)
     request.httpMethod = "POST"
     request.setValue("application/json", forHTTPHeaderField: "Content-Type")
@@ -52,14 +54,24 @@ struct CollectorEndpoint: Sendable {
     }
     body.append(contentsOf: Array("]}".utf8))
     request.httpBody = body
-    do {
-      let (data, response) = try await session.data(for: request)
+    let done = DispatchSemaphore(value: 0)
+    let outcome = Mutex<Outcome?>(nil)
+    let place = url.absoluteString
+    let task = session.dataTask(with: request) { data, response, error in
       let http = response as? HTTPURLResponse
-      return Self.outcome(
-        http?.statusCode ?? 0, data, retryAfter: http?.value(forHTTPHeaderField: "Retry-After"))
-    } catch {
-      return .again("\(url.absoluteString) cannot be reached: \(error.localizedDescription)", after: nil)
+      let result: Outcome =
+        if let error {
+          .again("\(place) cannot be reached: \(error.localizedDescription)", after: nil)
+        } else {
+          Self.outcome(
+            http?.statusCode ?? 0, data ?? Data(), retryAfter: http?.value(forHTTPHeaderField: "Retry-After"))
+        }
+      outcome.withLock { $0 = result }
+      done.signal()
     }
+    task.resume()
+    done.wait()
+    return outcome.withLock { $0 }!
   }
 
   static func outcome(_ status: Int, _ data: Data, retryAfter: String?) -> Outcome {

@@ -1,7 +1,10 @@
 import Foundation
 import Synchronization
 
-/// The one task that takes events from the queue to the collector.
+/// The one thread that takes events from the queue to the collector.
+///
+/// Not a task: a program's own tasks may block every thread that tasks share, with a wait for a child process or a slow disk, and
+/// its events should leave all the same.
 final class Delivery: Sendable {
   private struct State {
     var statistics = ClientStatistics()
@@ -10,18 +13,29 @@ final class Delivery: Sendable {
     var notBefore = ContinuousClock.now
     /// Fewer after a body that was too large.
     var batchEvents: Int
-    /// Runs as long as it delivers.
-    var task: Task<Void, Never>?
-    var sleeper: Task<Void, Never>?
     var isWoken = false
     var isStopped = false
     var waiters: [UUID: (target: Int, continuation: CheckedContinuation<Bool, Never>)] = [:]
+
+    /// Until when nothing is to be sent, unless something happens; nil: something is.
+    ///
+    /// - `due`: when what waits is sent although nobody asked for it.
+    func rest(until due: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+      guard !isStopped else { return nil }
+      // Who wants it at once waits no longer than the collector asked for.
+      let until = isWoken || failures > 0 ? notBefore : due
+      return until > .now ? until : nil
+    }
   }
 
   let options: ClientOptions
   private let endpoint: CollectorEndpoint
   private let queue: EventQueue
   private let state: Mutex<State>
+  private let wakings = DispatchSemaphore(value: 0)
+  /// Entered as long as it delivers.
+  private let delivering = DispatchGroup()
+  private let timers = DispatchQueue(label: "millrace.timers")
 
   init(_ endpoint: CollectorEndpoint, _ queue: EventQueue, _ options: ClientOptions) {
     self.endpoint = endpoint
@@ -44,8 +58,9 @@ final class Delivery: Sendable {
   }
 
   func start() {
-    let task = Task {
-      while await pause() { await deliver() }
+    delivering.enter()
+    let thread = Thread { [self] in
+      while pause() { deliver() }
       let waiters = state.withLock { state in
         defer { state.waiters = [:] }
         return Array(state.waiters.values)
@@ -53,52 +68,39 @@ final class Delivery: Sendable {
       for waiter in waiters { waiter.continuation.resume(returning: false) }
       endpoint.close()
       queue.close()
+      delivering.leave()
     }
-    state.withLock { $0.task = task }
+    thread.name = "millrace"
+    thread.start()
   }
 
   /// Stops, and returns when what was under way has ended.
   func end() async {
     stop()
-    await state.withLock { $0.task }?.value
+    await withCheckedContinuation { continuation in
+      delivering.notify(queue: timers) { continuation.resume() }
+    }
   }
 
   func stop() {
-    state.withLock { state in
-      state.isStopped = true
-      state.sleeper?.cancel()
-    }
+    state.withLock { $0.isStopped = true }
+    wakings.signal()
   }
 
   /// Something is to be sent now.
   func wake() {
-    state.withLock { state in
-      guard !state.isWoken else { return }
-      state.isWoken = true
-      state.sleeper?.cancel()
+    let wasWoken = state.withLock { state in
+      defer { state.isWoken = true }
+      return state.isWoken
     }
+    if !wasWoken { wakings.signal() }
   }
 
   /// Waits until it is time; false when there is nothing more to do.
-  private func pause() async -> Bool {
-    while true {
-      let sleeper = state.withLock { state -> Task<Void, Never>? in
-        let now = ContinuousClock.now
-        if state.isStopped || (state.isWoken && now >= state.notBefore) { return nil }
-        // Who wants it at once waits no longer than the collector asked for.
-        let duration = state.isWoken || state.failures > 0 ? now.duration(to: state.notBefore) : options.interval
-        guard duration > .zero else { return nil }
-        let task = Task<Void, Never> { try? await Task.sleep(for: duration) }
-        state.sleeper = task
-        return task
-      }
-      guard let sleeper else { break }
-      await sleeper.value
-      let isDue = state.withLock { state in
-        state.sleeper = nil
-        return state.isStopped || ContinuousClock.now >= state.notBefore
-      }
-      if isDue { break }
+  private func pause() -> Bool {
+    let due = ContinuousClock.now + options.interval
+    while let until = state.withLock({ $0.rest(until: due) }) {
+      _ = wakings.wait(timeout: .now() + max(ContinuousClock.now.duration(to: until) / .seconds(1), 0))
     }
     return state.withLock { state in
       state.isWoken = false
@@ -107,7 +109,7 @@ final class Delivery: Sendable {
   }
 
   /// Sends what waits, until nothing does or an attempt fails.
-  private func deliver() async {
+  private func deliver() {
     while queue.waiting > 0, !state.withLock({ $0.isStopped }) {
       let lines: [[UInt8]]
       do throws(ClientError) {
@@ -116,7 +118,7 @@ final class Delivery: Sendable {
         fail(error.description, after: nil)
         return
       }
-      switch await endpoint.send(lines) {
+      switch endpoint.send(lines) {
       case .taken(let refused):
         for (index, line) in lines.enumerated() {
           if let reason = refused[index] { drop(DroppedEvent(id: Self.identifier(line), reason: reason)) }
@@ -171,19 +173,19 @@ final class Delivery: Sendable {
   func flush(within limit: Duration) async throws(ClientError) {
     let id = UUID()
     let target = queue.added
-    let timeout = Task {
-      try await Task.sleep(for: limit)
-      state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume(returning: false)
-    }
     let isDone = await withCheckedContinuation { continuation in
       let isOver = state.withLock { state in
         if state.isStopped || queue.removed >= target { return true }
         state.waiters[id] = (target, continuation)
         return false
       }
-      if isOver { continuation.resume(returning: queue.removed >= target) } else { wake() }
+      guard !isOver else { return continuation.resume(returning: queue.removed >= target) }
+      // Only now: a limit that has passed before anybody waits would never end the wait.
+      timers.asyncAfter(deadline: .now() + limit / .seconds(1)) { [weak self] in
+        self?.state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume(returning: false)
+      }
+      wake()
     }
-    timeout.cancel()
     guard !isDone else { return }
     let (waiting, words) = (target - queue.removed, statistics.lastError)
     throw ClientError("\(waiting) events were not taken within \(limit)" + (words.map { ": \($0)" } ?? ""))

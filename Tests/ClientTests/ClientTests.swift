@@ -64,6 +64,27 @@ import Testing
     #expect(events as NSArray == expected as NSArray)
   }
 
+  /// Not `async`: nothing here may need the threads that are taken away.
+  @Test func itDeliversWhileAllTasksOfTheProgramBlock() throws {
+    let collector = try ScriptedCollector([.problem(503, "not now", [])])
+    let end = DispatchSemaphore(value: 0)
+    let blockers = ProcessInfo.processInfo.activeProcessorCount * 2
+    for _ in 0..<blockers { Task.detached { Self.block(until: end) } }
+    defer { for _ in 0..<blockers { end.signal() } }
+    let client = try MillraceClient(collector.url, options: options { $0.batchEvents = 2 })
+    for _ in 0..<2 { client.track("click", .anonymous("a")) }
+    #expect(collector.waitForRequest() && collector.waitForRequest())
+    #expect(collector.ids.count == 2 && collector.ids[0] == collector.ids[1])
+  }
+
+  private static func block(until end: DispatchSemaphore) { end.wait() }
+
+  @Test func aFlushWithoutTimeEnds() async throws {
+    let client = try MillraceClient(nobody, options: options())
+    client.track("click", .anonymous("a"))
+    for _ in 0..<1_000 { await #expect(throws: ClientError.self) { try await client.flush(within: .zero) } }
+  }
+
   @Test func whatFailsIsSentAgainWithTheSameIds() async throws {
     let collector = try ScriptedCollector([500, 502, 503, 429].map { .problem($0, "not now", []) })
     let client = try MillraceClient(collector.url, options: options())

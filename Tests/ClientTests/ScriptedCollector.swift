@@ -8,11 +8,13 @@ final class ScriptedCollector: Sendable {
   private final class Script: Sendable {
     let answers: Mutex<[Response]>
     let bodies = Mutex<[[UInt8]]>([])
+    let requests = DispatchSemaphore(value: 0)
 
     init(_ answers: [Response]) { self.answers = Mutex(answers) }
 
     func answer(_ body: [UInt8]) -> Response {
       bodies.withLock { $0.append(body) }
+      defer { requests.signal() }
       return answers.withLock { $0.isEmpty ? ScriptedCollector.taken() : $0.removeFirst() }
     }
   }
@@ -31,6 +33,9 @@ final class ScriptedCollector: Sendable {
   }
 
   static func taken(errors: String = "") -> Response { .json("{\"accepted\":0,\"failed\":0,\"errors\":[\(errors)]}") }
+
+  /// Waits, on this thread, for one more request.
+  func waitForRequest() -> Bool { script.requests.wait(timeout: .now() + 120) == .success }
 
   var bodies: [[UInt8]] { script.bodies.withLock { $0 } }
 
