@@ -2,10 +2,13 @@ import Foundation
 import Glibc
 
 /// Milliseconds of the machine's monotonic clock: for pacing and speed, never for results.
-public func monotonicMilliseconds() -> Int64 {
+public func monotonicMilliseconds() -> Int64 { monotonicMicroseconds() / 1_000 }
+
+/// As `monotonicMilliseconds`, for what takes less than one.
+public func monotonicMicroseconds() -> Int64 {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)
-  return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+  return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
 }
 
 /// Milliseconds since 1970 by the machine's clock: for stamping appends and for saying how fresh an answer is.

@@ -39,7 +39,8 @@ final class HTTPDaemon: @unchecked Sendable {
     var request: Request
     var admission: Admission
     var response: Response?
-    let startedAt = monotonicMilliseconds()
+    /// When the head was there.
+    let startedMicroseconds = monotonicMicroseconds()
     /// Of a body that nobody wants.
     var bytesForgotten = 0
 
@@ -210,7 +211,8 @@ final class HTTPDaemon: @unchecked Sendable {
     }
     defer { size = 0 }
     // Somebody who sends a byte now and then would keep the connection for ever.
-    guard monotonicMilliseconds() - exchange.startedAt <= options.requestMilliseconds else { return HTTPDaemon.no }
+    let milliseconds = (monotonicMicroseconds() - exchange.startedMicroseconds) / 1_000
+    guard milliseconds <= options.requestMilliseconds else { return HTTPDaemon.no }
     if exchange.response == nil, exchange.request.body.count + size > exchange.admission.bodyBytes {
       refuse(exchange, HTTPDaemon.tooLarge)
     }
@@ -337,6 +339,7 @@ final class HTTPDaemon: @unchecked Sendable {
     for header in response.headers + exchange.admission.headers {
       _ = MHD_add_response_header(made, header.name, header.value)
     }
+    _ = MHD_add_response_header(made, "Server-Timing", exchange.timing)
     return MHD_queue_response(connection, UInt32(response.status), made)
   }
 
@@ -356,6 +359,12 @@ final class HTTPDaemon: @unchecked Sendable {
 }
 
 extension HTTPDaemon.Exchange {
+  /// What the server took for the answer, its wait for a thread included; browsers show it beside what the network took.
+  fileprivate var timing: String {
+    let microseconds = monotonicMicroseconds() - startedMicroseconds
+    return "total;dur=\(DecimalText.format(Int128(microseconds), scale: 3))"
+  }
+
   /// With the answer that its admission has already.
   fileprivate var refused: Self {
     response = admission.refusal

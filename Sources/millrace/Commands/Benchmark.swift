@@ -7,13 +7,13 @@ import Settings
 /// Measures the program from outside, with answers that are checked.
 enum Benchmark {
   static let syntax = CommandSyntax(
-    verb: "bench", positional: ["[replay|scaling|dedup|live|kafka]"],
+    verb: "bench", positional: ["[replay|scaling|dedup|live|queries|kafka]"],
     summary: "Measure speed on made-up events, from process start to exit, with every answer checked.",
     options: [
       .value("source", "files|log", "replay: keyed NDJSON files (default), or the embedded log made from them"),
-      .value("events", "N", "lines (default 1000000; kafka: 500000; dedup: 50000000 ids; live: rate times duration)"),
-      .value("users", "N", "people (default 100000; live and kafka --live: 1000000)"),
-      .value("days", "N", "what the events span (default 1)"),
+      .value("events", "N", "lines (default 1000000; kafka: 500000; dedup: 50000000 ids; queries: 20000000)"),
+      .value("users", "N", "people (default 100000; live and kafka --live: 1000000; queries: a twentieth)"),
+      .value("days", "N", "what the events span (default 1; queries: 90)"),
       .value("bytes", "N", "mean size of a line (default 1000; dedup: always about 120)"),
       .flag("uniform", "every event is of another user, all equally often: no locality"),
       .value("partitions", "N", "partitions (default 4; scaling: 2; kafka: 64, with --live 16)"),
@@ -24,8 +24,9 @@ enum Benchmark {
       .value(
         "compare", "duckdb", "replay: the same work in DuckDB, alternating; also duckdb-tuned, duckdb-memory"),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
-      .value("rate", "N", "live: events per second (default 35000)"),
-      .value("duration", "DURATION", "live: how long (default 10m; kafka --live: 1m)"),
+      .value("rate", "N", "live: events per second (default 35000; queries: 10000)"),
+      .value("duration", "DURATION", "live: how long (default 10m; queries and kafka --live: 1m)"),
+      .value("clients", "N", "queries: who ask, each its next question as soon as it is answered (default 16)"),
       .flag("live", "kafka: feed a topic at an even pace and measure how fresh 'serve' is"),
       .value("brokers", "B", "kafka: brokers to use (default: MILLRACE_TEST_BROKERS, else mock brokers)"),
       .value("topic", "T", "kafka: a topic of those brokers (default millrace-bench)"),
@@ -42,11 +43,12 @@ enum Benchmark {
       "millrace bench scaling",
       "millrace bench dedup --memory 1GiB",
       "millrace bench live --duration 1m --json",
+      "millrace bench queries --work /tmp/bench-queries",
       "millrace bench kafka --brokers localhost:9092",
     ])
 
   enum What: String, CaseIterable {
-    case replay, scaling, dedup, live, kafka
+    case replay, scaling, dedup, live, queries, kafka
   }
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
@@ -75,6 +77,7 @@ enum Benchmark {
     case .scaling: report = try ScalingBench(arguments, scratch).run()
     case .dedup: report = try DedupBench(arguments, scratch).run()
     case .live: report = try LiveBench(arguments, scratch).run()
+    case .queries: report = try QueryBench(arguments, scratch).run()
     case .kafka where arguments.has("live"): report = try KafkaLiveBench(arguments, scratch).run()
     case .kafka: report = try KafkaBench(arguments, scratch).run()
     }
@@ -84,11 +87,12 @@ enum Benchmark {
 
   private static func refuseWhatMeansNothing(_ arguments: Arguments, _ what: What) throws(Failure) {
     let only: [(String, [What])] = [
-      ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("days", [.replay, .scaling, .kafka]),
-      ("bytes", [.replay, .scaling, .live, .kafka]), ("rate", [.live, .kafka]), ("duration", [.live, .kafka]),
-      ("partitions", [.replay, .dedup, .live, .kafka]), ("events", [.replay, .scaling, .dedup, .kafka]),
-      ("commit-every", [.replay, .scaling, .dedup, .kafka]), ("live", [.kafka]), ("brokers", [.kafka]),
-      ("topic", [.kafka]), ("only-brokers", [.kafka]),
+      ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("only-brokers", [.kafka]),
+      ("days", [.replay, .scaling, .queries, .kafka]), ("bytes", [.replay, .scaling, .live, .kafka]),
+      ("rate", [.live, .queries, .kafka]), ("duration", [.live, .queries, .kafka]), ("clients", [.queries]),
+      ("partitions", [.replay, .dedup, .live, .kafka]), ("events", [.replay, .scaling, .dedup, .queries, .kafka]),
+      ("commit-every", [.replay, .scaling, .dedup, .kafka]), ("uniform", [.replay, .scaling, .live, .kafka]),
+      ("live", [.kafka]), ("brokers", [.kafka]), ("topic", [.kafka]),
     ]
     for (option, kinds) in only
     where (arguments.text(option) != nil || arguments.has(option)) && !kinds.contains(what) {
@@ -132,7 +136,9 @@ enum Benchmark {
 
   private static func prepare(_ arguments: Arguments, _ what: What) throws(Failure) -> Int32 {
     guard let directory = arguments.text("work") else { throw .invalid("--prepare needs --work DIR") }
-    guard what != .dedup else { throw .invalid("'bench dedup' makes its records while it runs: nothing to prepare") }
+    guard what != .dedup, what != .queries else {
+      throw .invalid("'bench \(what.rawValue)' makes its work itself: there is nothing to prepare")
+    }
     let work = try work(arguments, what)
     try BenchScratch.makeDirectory(directory)
     guard work.facts(in: directory) == nil else { return 0 }

@@ -8,6 +8,8 @@ final class LoadConnection {
   struct Answer {
     var status: Int
     var retryAfterSeconds: Int?
+    /// What the server says it took, from the head of the request to the answer.
+    var serverMicroseconds: Int64?
     var body: [UInt8]
   }
 
@@ -37,6 +39,17 @@ final class LoadConnection {
       return nil
     }
     if !isSent { disconnect() }
+    return answer
+  }
+
+  /// As `post`.
+  func get(_ target: String) -> Answer? {
+    guard descriptor >= 0 || connect() else { return nil }
+    let head = "GET \(target) HTTP/1.1\r\nHost: \(address.host):\(address.port)\r\n\(authorization)\r\n"
+    guard Array(head.utf8).withUnsafeBytes({ send($0, 0) }), let answer = receive() else {
+      disconnect()
+      return nil
+    }
     return answer
   }
 
@@ -84,10 +97,18 @@ final class LoadConnection {
         let body = Array(received[(end + 4)..<(end + 4 + length)])
         received.removeFirst(end + 4 + length)
         if header("connection") == "close" { disconnect() }
-        return Answer(status: status, retryAfterSeconds: header("retry-after").flatMap { Int($0) }, body: body)
+        return Answer(
+          status: status, retryAfterSeconds: header("retry-after").flatMap { Int($0) },
+          serverMicroseconds: header("server-timing").flatMap(LoadConnection.microseconds), body: body)
       }
       guard more() else { return nil }
     }
+  }
+
+  /// Of `total;dur=12.345`, milliseconds.
+  private static func microseconds(_ timing: String) -> Int64? {
+    guard let duration = timing.split(separator: "dur=").last.flatMap({ Double($0) }) else { return nil }
+    return Int64(duration * 1_000)
   }
 
   private func headEnd() -> Int? {
