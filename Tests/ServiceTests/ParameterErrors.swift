@@ -69,7 +69,7 @@ import Testing
       ([("metric", "events"), ("limit", "0")], "limit: '0' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("limit", "100001")], "limit: '100001' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("cursor", "2s.1")], "cursor: '2s.1' is not the next_cursor of an answer"),
-      ([("metric", "events"), ("fill", "0")], "fill: there is no '0'; expected one of zero"),
+      ([("metric", "events"), ("fill", "0")], "fill: there is no '0'; expected zero"),
       (
         [("metric", "events"), ("fill", "zero"), ("start_time", "2026-03-01")],
         "fill: which buckets hold nothing is known between a start_time and an end_time"
@@ -87,7 +87,7 @@ import Testing
       ([("metric", "events"), ("other", "true")], "other: of what the rest is, is said with 'top'"),
       (
         [("metric", "events"), ("compare_to", "last_year")],
-        "compare_to: there is no 'last_year'; expected one of previous_period"
+        "compare_to: there is no 'last_year'; expected previous_period"
       ),
       (
         [("metric", "events"), ("compare_to", "previous_period")],
