@@ -70,7 +70,7 @@ let package = Package(
     .testTarget(name: "KafkaTests", dependencies: ["Seeded", "Logs", "Basics", "CRdKafka"]),
     // The naive judge: Dataflow for the model (topologies, shapes of answers) and none of its operators.
     .target(name: "Seeded", path: "Tests/Seeded"),
-    .target(name: "Oracle", dependencies: ["Basics", "Dataflow"], path: "Tests/Oracle"),
+    .target(name: "Oracle", dependencies: ["Seeded", "Basics", "Dataflow"], path: "Tests/Oracle"),
     .testTarget(name: "OracleTests", dependencies: ["Oracle", "Dataflow", "Basics"]),
     .testTarget(name: "DataflowTests", dependencies: ["Seeded", "Oracle", "Dataflow", "Events", "Stores", "Basics"]),
     .testTarget(

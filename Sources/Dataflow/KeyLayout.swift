@@ -63,6 +63,12 @@ public enum KeyLayout {
     writer.byte(UInt8(truncatingIfNeeded: split))
   }
 
+  /// What a change of a bucket is noted as: that a day of UTC is not as it was.
+  static func mark(table: UInt16, grain: Grain, bucket: Int64) -> UInt64 {
+    let day = UInt64(bitPattern: Timestamp.floor(bucket, to: Timestamp.day) / Timestamp.day) & 0xFF_FFFF_FFFF
+    return UInt64(table) << 48 | UInt64(grain.rawValue) << 40 | day
+  }
+
   /// The prefix of a bucket's blocks; also where a scan from that bucket on starts.
   static func cells(
     table: UInt16, grain: Grain, bucket: Int64, into writer: inout ByteWriter, after first: UInt8? = nil

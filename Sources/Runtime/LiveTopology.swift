@@ -172,10 +172,15 @@ public final class LiveTopology: Sendable {
     let statuses = statuses.filter { partitions?.contains($0.partition) ?? true }
     let now = wallMilliseconds()
     let stores = stores.withLock { $0.filter { partitions?.contains($0.key) ?? true } }
-    let snapshots = stores.keys.sorted().map { stores[$0]!.snapshot() }
-    let answers = try Answers(plan: plan, snapshots: snapshots, newestStamp: newestStamp)
+    let snapshots = stores.mapValues { $0.snapshot() }
+    let answers = try Answers(
+      plan: plan, snapshots: snapshots.keys.sorted().map { snapshots[$0]! }, newestStamp: newestStamp)
+    // The snapshots' own, which may be further than the statuses: whoever sees equal offsets sees equal numbers.
     var offsets: [Int: Int64] = [:]
-    for status in statuses where stores[status.partition] != nil { offsets[status.partition] = status.offset }
+    for status in statuses {
+      guard let snapshot = snapshots[status.partition] else { continue }
+      offsets[status.partition] = try PartitionTask.position(in: snapshot)?.offset ?? status.offset
+    }
     return Reading(
       topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
       offsets: offsets, partial: statuses.compactMap(LiveTopology.missing),

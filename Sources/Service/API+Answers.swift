@@ -4,15 +4,6 @@ import Runtime
 import Settings
 
 extension API {
-  func query(_ request: Request) throws(Failure) -> Response {
-    let parameters = try QueryParameters(request.query)
-    let topology = try node.topology(
-      named: parameters.topology, view: parameters.view, metric: parameters.metric)
-    let asked = try parameters.request(of: topology.generation.topology)
-    let all = try gather(topology, "/query", request.query)
-    return .json(AnswerText.query(all.reading, try all.reading.answers.query(asked, parts: all.parts)))
-  }
-
   func funnel(_ view: String, _ request: Request) throws(Failure) -> Response {
     let parameters = try FunnelParameters(request.query)
     guard isFunnel(view, in: parameters.topology) else { return noFunnel(view, in: parameters.topology) }

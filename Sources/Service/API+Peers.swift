@@ -20,15 +20,17 @@ extension API {
   private static let rounds = 5
 
   /// - `path`, `items`: what the other instances are asked: the same as we were.
+  /// - `body`: what goes with it; nil: nothing.
   /// - `retention`: when expired buckets cannot be told from others in a part, so that all have to hide the same.
   func gather(
-    _ topology: LiveTopology, _ path: String, _ items: [(name: String, value: String)], retention: Int64? = nil
+    _ topology: LiveTopology, _ path: String, _ items: [(name: String, value: String)], body: String? = nil,
+    retention: Int64? = nil
   ) throws(Failure) -> Gathered {
     guard let ownership = topology.ownership, let own = node.instance else {
       return Gathered(reading: try topology.reading(), parts: [])
     }
     var question = PeerQuestion(
-      path: "/peers/\(topology.generation.digest)\(path)", items: items, ownership: ownership, own: own,
+      path: "/peers/\(topology.generation.digest)\(path)", items: items, body: body, ownership: ownership, own: own,
       here: API.here(topology), partitionCount: topology.generation.partitionCount, access: peers)
     var mayAskGroup = true
     for _ in 0..<API.rounds {
@@ -57,7 +59,7 @@ extension API {
       "the instances read history at different speeds and do not yet agree on what has expired: try again")
   }
 
-  /// `GET /peers/{digest}/query` and `GET /peers/{digest}/funnels/{view}/results`, asked by other instances: a part of the
+  /// `POST /peers/{digest}/query` and `GET /peers/{digest}/funnels/{view}/results`, asked by other instances: a part of the
   /// answer. Not part of the API for others.
   func peer(_ digest: String, _ path: [String], _ request: Request) throws(Failure) -> Response {
     var items = request.query
@@ -75,11 +77,11 @@ extension API {
     guard let topology = node.topologies.first(where: { $0.generation.digest == digest }) else {
       return .problem(404, "instance \(own.address) serves nothing of this meaning")
     }
-    let reading = try topology.reading(of: partitions.intersection(API.here(topology)), newestStamp: newest)
+    var reading = try topology.reading(of: partitions.intersection(API.here(topology)), newestStamp: newest)
     let cells: [UInt8]
     if path == ["query"] {
-      let parameters = try QueryParameters(items)
-      cells = try reading.answers.queryPart(try parameters.request(of: topology.generation.topology))
+      reading.answers.limits = limits(request)
+      cells = try queryParts(reading, try QueryBody(request.body).questions)
     } else {
       let parameters = try FunnelParameters(items)
       cells = try reading.answers.funnelPart(

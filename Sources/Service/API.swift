@@ -9,6 +9,9 @@ public struct API: Sendable {
   let collector: Collector?
   let peers: PeerAccess
   let version: String
+  let kept: KeptAnswers
+  /// Longer than that no query takes.
+  var queryMilliseconds: Int64 = 10_000
 
   /// - `collector`: what takes events, for its metrics.
   /// - `peers`: how other instances are asked.
@@ -18,6 +21,7 @@ public struct API: Sendable {
     self.peers = peers
     self.collector = collector
     self.version = version
+    kept = KeptAnswers(bytes: max(64 << 20, node.budget.bytes / 16))
   }
 
   /// Who asks whether the process lives is told so whatever else it does.
@@ -32,7 +36,9 @@ public struct API: Sendable {
     if Adapters.at(request.path) != nil {
       return .problem(405, "events are sent here with POST", [Response.Header(name: "Allow", value: "POST")])
     }
-    guard let routes = route(request.path).map({ ["GET": $0] }) ?? operations(request.path) else {
+    guard
+      let routes = queries(request.path) ?? route(request.path).map({ ["GET": $0] }) ?? operations(request.path)
+    else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
     guard let route = routes[request.method == "HEAD" ? "GET" : request.method] else {
@@ -48,7 +54,6 @@ public struct API: Sendable {
 
   private func route(_ path: String) -> Route? {
     switch path {
-    case "/query": return { (request) throws(Failure) in try query(request) }
     case "/topologies": return { (_) throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
     case "/readyz": return { (_) throws(Failure) in ready() }
@@ -58,7 +63,7 @@ public struct API: Sendable {
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       if parts.count > 3, parts[1] == "peers" {
         let rest = parts[3...].map(String.init)
-        guard rest == ["query"] || (rest.count == 3 && rest[0] == "funnels" && rest[2] == "results") else { return nil }
+        guard rest.count == 3, rest[0] == "funnels", rest[2] == "results" else { return nil }
         return { (request) throws(Failure) in try peer(String(parts[2]), rest, request) }
       }
       guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }

@@ -4,34 +4,7 @@ import Runtime
 
 /// Answers as JSON on one line: the bodies of the HTTP API and what `--json` prints.
 public enum AnswerText {
-  /// `{data, next_cursor, freshness_seconds, complete_until, generation}`, and `partial`,
-  /// `provisional_from` and `incomplete_before` where they apply.
-  public static func query(_ reading: Reading, _ answer: QueryAnswer) -> String {
-    var json = JSONText()
-    json.object { json in
-      json.key("data")
-      json.array { json in
-        // Rows come by time, and many share one: its text is made once.
-        var bucket: Int64?
-        var timestamp = ""
-        for row in answer.rows {
-          if row.bucket != bucket {
-            bucket = row.bucket
-            timestamp = time(row.bucket)
-          }
-          self.row(row, timestamp, answer.groupBy, &json)
-        }
-      }
-      json.field("next_cursor", answer.nextOffset.map(Cursor.text))
-      progress(reading, &json)
-      if let gap = answer.provisionalGap {
-        json.field("provisional_from", reading.completeUntil.map { time($0 - gap) })
-      }
-    }
-    return json.text
-  }
-
-  /// `{steps, computed_at, freshness_seconds, complete_until, generation}`, and `breakdown` and `partial` where they apply.
+  /// `{steps, computed_at, freshness_seconds, complete_until, generation, offsets}`, and `breakdown` and `partial` where they apply.
   public static func funnel(_ reading: Reading, _ answer: FunnelAnswer) -> String {
     var json = JSONText()
     json.object { json in
@@ -48,22 +21,9 @@ public enum AnswerText {
           }
         }
       }
-      progress(reading, &json)
+      progress(reading.standing, &json)
     }
     return json.text
-  }
-
-  private static func row(
-    _ row: QueryAnswer.Row, _ timestamp: String, _ groupBy: [String], _ json: inout JSONText
-  ) {
-    json.object { json in
-      json.field("timestamp", timestamp)
-      json.field("value", number: row.value.text)
-      json.key("dimensions")
-      json.object { json in
-        for (name, value) in zip(groupBy, row.dimensions) { json.field(name, value.isEmpty ? nil : value) }
-      }
-    }
   }
 
   private static func steps(_ steps: [FunnelAnswer.Step], _ json: inout JSONText) {
@@ -81,15 +41,20 @@ public enum AnswerText {
     }
   }
 
-  private static func progress(_ reading: Reading, _ json: inout JSONText) {
-    json.field("freshness_seconds", reading.freshnessSeconds)
-    json.field("complete_until", reading.completeUntil.map(time))
-    json.field("generation", reading.generation)
-    if let exact = reading.exactFrom { json.field("incomplete_before", time(exact)) }
-    guard !reading.partial.isEmpty else { return }
+  /// How far an answer is, and what it lacks.
+  static func progress(_ standing: Standing, _ json: inout JSONText) {
+    json.field("freshness_seconds", standing.freshnessSeconds)
+    json.field("complete_until", standing.completeUntil.map(time))
+    json.field("generation", standing.generation)
+    json.key("offsets")
+    json.object { json in
+      for (partition, offset) in standing.offsets.sorted(by: { $0.key < $1.key }) { json.field("\(partition)", offset) }
+    }
+    if let exact = standing.exactFrom { json.field("incomplete_before", time(exact)) }
+    guard !standing.partial.isEmpty else { return }
     json.key("partial")
     json.array { json in
-      for missing in reading.partial {
+      for missing in standing.partial {
         json.object { json in
           json.field("partition", missing.partition)
           json.field("message", missing.message)
@@ -98,5 +63,5 @@ public enum AnswerText {
     }
   }
 
-  private static func time(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).description }
+  static func time(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).description }
 }

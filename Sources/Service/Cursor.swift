@@ -1,15 +1,29 @@
-/// Where the next page of an answer starts, as text that nobody needs to understand.
-///
-/// - Shape: the offset and a check of it, both in base 36: a cursor that was cut or made up is refused and not misread.
-enum Cursor {
-  static func text(_ offset: Int) -> String { "\(String(offset, radix: 36)).\(String(check(offset), radix: 36))" }
+import Basics
 
-  static func offset(_ text: String) -> Int? {
-    guard let point = text.firstIndex(of: "."), let offset = Int(text[..<point], radix: 36), offset >= 0,
-      Cursor.text(offset) == text
-    else { return nil }
-    return offset
+/// Where the next page of an answer starts, as text that nobody needs to understand: the answer, and how many of its rows have
+/// been given.
+///
+/// An answer is named by what it is a function of: the question, the generation, and how far each partition was. So a page comes
+/// from the same answer as the one before, or from none.
+public struct Cursor: Equatable, Sendable {
+  var answer: AnswerName
+  public var offset: Int
+
+  var text: String { "\(String(offset, radix: 36)).\(answer.text)" }
+
+  public func isOf(_ answer: AnswerName) -> Bool { answer == self.answer }
+
+  init(_ answer: AnswerName, offset: Int) {
+    self.answer = answer
+    self.offset = offset
   }
 
-  private static func check(_ offset: Int) -> UInt64 { (UInt64(offset) &* 0x9E37_79B9_7F4A_7C15) >> 40 }
+  /// Nil for what is no cursor.
+  init?(_ text: String) {
+    guard let point = text.firstIndex(of: "."), let offset = Int(text[..<point], radix: 36), offset >= 0,
+      let answer = AnswerName(String(text[text.index(after: point)...]))
+    else { return nil }
+    self.init(answer, offset: offset)
+    guard self.text == text else { return nil }
+  }
 }

@@ -115,6 +115,8 @@ public struct Door: Responder {
     if request.path == "/healthz" || request.path == "/readyz" { return .liveness }
     if request.path.hasPrefix("/peers/") { return .peers }
     if WebFiles.has(request.path) { return .pages }
+    // A question too long for a URL.
+    if request.path == "/query" { return .reading }
     return request.method == "GET" || request.method == "HEAD" ? .reading : .operating
   }
 
@@ -174,7 +176,9 @@ public struct Door: Responder {
     return [
       Response.Header(name: "Access-Control-Allow-Origin", value: allowed),
       Response.Header(name: "Vary", value: "Origin"),
-      Response.Header(name: "Access-Control-Expose-Headers", value: "Retry-After"),
+      Response.Header(
+        name: "Access-Control-Expose-Headers",
+        value: (["ETag", "Retry-After"] + API.answerHeaders).joined(separator: ", ")),
     ]
   }
 
@@ -186,7 +190,8 @@ public struct Door: Responder {
       204,
       headers: [
         Response.Header(name: "Access-Control-Allow-Methods", value: "GET, HEAD, POST"),
-        Response.Header(name: "Access-Control-Allow-Headers", value: "Authorization, Content-Encoding, Content-Type"),
+        Response.Header(
+          name: "Access-Control-Allow-Headers", value: "Authorization, Content-Encoding, Content-Type, If-None-Match"),
         Response.Header(name: "Access-Control-Max-Age", value: "7200"),
       ])
   }

@@ -8,6 +8,8 @@ public enum HTTPClient {
   public struct Answer: Sendable {
     public var status: Int
     public var bytes: [UInt8]
+    /// By names in lower case.
+    public var headers: [String: String] = [:]
 
     /// What a problem document says, or the status.
     public var problem: String {
@@ -38,7 +40,7 @@ public enum HTTPClient {
     guard let url = URL(string: base + path + (query.isEmpty ? "" : "?\(query)")), url.scheme?.hasPrefix("http") == true
     else { throw .invalid("a server is a URL such as http://127.0.0.1:8080, not '\(server)'") }
     let done = DispatchSemaphore(value: 0)
-    let answer = Mutex<(data: Data, status: Int, error: String?)>((Data(), 0, nil))
+    let answer = Mutex<(data: Data, status: Int, headers: [String: String], error: String?)>((Data(), 0, [:], nil))
     var request = URLRequest(url: url)
     // Given to the initializer it would count for nothing, and a minute would be all there is.
     request.timeoutInterval = seconds
@@ -46,16 +48,21 @@ public enum HTTPClient {
     if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
     if !body.isEmpty { request.httpBody = Data(body) }
     let task = session.dataTask(with: request) { data, response, error in
-      answer.withLock {
-        $0 = (data ?? Data(), (response as? HTTPURLResponse)?.statusCode ?? 0, error?.localizedDescription)
+      let response = response as? HTTPURLResponse
+      var headers: [String: String] = [:]
+      for (name, value) in response?.allHeaderFields ?? [:] {
+        if let name = name as? String, let value = value as? String { headers[name.lowercased()] = value }
+      }
+      answer.withLock { [headers] in
+        $0 = (data ?? Data(), response?.statusCode ?? 0, headers, error?.localizedDescription)
       }
       done.signal()
     }
     task.resume()
     done.wait()
-    let (data, status, error) = answer.withLock { $0 }
+    let (data, status, headers, error) = answer.withLock { $0 }
     if let error { throw .unavailable("no answer from \(server): \(error)") }
-    return Answer(status: status, bytes: Array(data))
+    return Answer(status: status, bytes: Array(data), headers: headers)
   }
 
   /// Answers change from moment to moment: nothing of them is kept.

@@ -272,8 +272,10 @@ final class HTTPDaemon: @unchecked Sendable {
       guard !isStopping else { return false }
       waiting.enter()
       MHD_suspend_connection(connection)
+      let socket = mhd_socket(connection)
       lane.add { [self] in
-        let request = exchange.request
+        var request = exchange.request
+        request.isGone = { HTTPDaemon.isClosed(socket) }
         // The body goes with the request, which may be done with it long before the answer.
         exchange.request.body = []
         responder.respond(request, exchange.admission) { [self] response in
@@ -286,6 +288,12 @@ final class HTTPDaemon: @unchecked Sendable {
       return true
     }
     return isTaken ? HTTPDaemon.yes : queue(connection, HTTPDaemon.stopping, exchange)
+  }
+
+  /// Whether whoever is connected has closed the connection.
+  private static func isClosed(_ socket: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
   }
 
   /// A browser sends what any page tells it to, to this machine too, and says whose page it was.

@@ -19,6 +19,9 @@ struct NamedValues {
 
   subscript(name: String) -> String? { values[name] }
 
+  /// Those that are given, by name.
+  var sorted: [(name: String, value: String)] { values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
   func time(_ name: String, timezone: String) throws(Failure) -> Int64? {
     guard let text = values[name] else { return nil }
     guard let time = TimeBound.parse(text, timezone: timezone) else {

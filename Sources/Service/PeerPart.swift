@@ -3,10 +3,10 @@ import Runtime
 
 /// One instance's part of an answer that another puts together.
 ///
-/// - Layout: format 1; the partitions in it and their offsets; the newest stamp by which buckets expired in it; until when it
+/// - Layout: format 2; the partitions in it and their offsets; the newest stamp by which buckets expired in it; until when it
 ///   is complete, and from when it is exact; partitions that stopped, and why; the cells.
 struct PeerPart {
-  static let format: UInt8 = 1
+  static let format: UInt8 = 2
 
   var offsets: [Int: Int64]
   var newestStamp: Int64?

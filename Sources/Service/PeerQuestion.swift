@@ -8,6 +8,8 @@ import Synchronization
 struct PeerQuestion {
   var path: String
   var items: [(name: String, value: String)]
+  /// JSON to be sent along; nil: nothing.
+  var body: String?
   var ownership: Ownership
   let own: Instance
   /// Partitions that the group has given to this process.
@@ -55,8 +57,9 @@ struct PeerQuestion {
     items.append(("peer_partitions", partitions.map(String.init).joined(separator: ",")))
     if let newestStamp { items.append(("peer_newest", String(newestStamp))) }
     do throws(Failure) {
-      let got = try HTTPClient.get(
-        "\(access.scheme)://\(instance.address)", path, items, seconds: PeerQuestion.seconds, key: access.key)
+      let got = try HTTPClient.ask(
+        body == nil ? "GET" : "POST", "\(access.scheme)://\(instance.address)", path, items,
+        body: body.map { Array($0.utf8) } ?? [], seconds: PeerQuestion.seconds, key: access.key)
       guard got.status == 200 else { throw .unavailable(got.problem) }
       let part = try PeerPart(got.bytes)
       answer.denied = Set(

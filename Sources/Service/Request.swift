@@ -14,13 +14,16 @@ public struct Request: Sendable {
   /// Bytes of the body by its head; nil when that does not say.
   public var bytesAnnounced: Int?
 
+  /// Whether nobody waits for the answer any more. May only be asked until it is given.
+  public var isGone: @Sendable () -> Bool = { false }
+
   /// As the client says, with its parameters.
   public var contentType: String? { headers["content-type"] }
 
   /// What somebody here asks for.
   static let headerNames = [
     "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
-    "transfer-encoding", "if-none-match", "user-agent",
+    "transfer-encoding", "if-none-match", "user-agent", "accept",
   ]
 
   public init(

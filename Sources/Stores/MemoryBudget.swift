@@ -4,16 +4,18 @@ import CRocksDB
 /// The process's one promise about memory, divided once: a block cache shared by all stores, their write buffers, and what
 /// the operators may keep (ids, users, open cells).
 ///
-/// - Shape: of `bytes`, 1/8 block cache, 1/8 write buffers, 1/2 operators; the rest is left to buffers of the log, decoding,
-///   and the allocator.
+/// - Shape: of `bytes`, 1/8 block cache, 1/8 write buffers, 1/2 operators, 1/16 cells that answers were put
+///   together from; the rest is left to buffers of the log, decoding, queries, and the allocator.
 public final class MemoryBudget: @unchecked Sendable {
   // Immutable after init, and RocksDB's cache is thread-safe.
   public let bytes: Int
   let cache: OpaquePointer
+  let answers: ByteCache
 
   public init(bytes: Int) {
     self.bytes = max(bytes, 64 << 20)
     cache = rocksdb_cache_create_lru(self.bytes / 8)
+    answers = ByteCache(bytes: self.bytes / 16)
   }
 
   deinit { rocksdb_cache_destroy(cache) }

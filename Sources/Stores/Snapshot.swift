@@ -7,10 +7,16 @@ public final class Snapshot: @unchecked Sendable {
   private let store: Store
   private let snapshot: OpaquePointer
   private let readOptions: OpaquePointer
+  /// What had changed by then.
+  public let marks: ChangeMarks
+  /// Where what is made of the store's bytes may be kept.
+  public var cache: ByteCache { store.budget.answers }
 
   init(of store: Store) {
     self.store = store
-    snapshot = rocksdb_create_snapshot(store.database)
+    var made: OpaquePointer?
+    marks = store.changes.capture { made = rocksdb_create_snapshot(store.database) }
+    snapshot = made!
     readOptions = rocksdb_readoptions_create()
     rocksdb_readoptions_set_snapshot(readOptions, snapshot)
   }

@@ -33,7 +33,8 @@ public final class Store: @unchecked Sendable {
   private let writeOptions: OpaquePointer
   private let readOptions: OpaquePointer
   // RocksDB refers to the budget's cache for as long as it is open.
-  private let budget: MemoryBudget
+  let budget: MemoryBudget
+  let changes = ChangeLog()
 
   public init(path: String, _ settings: Options) throws(Failure) {
     self.path = path
@@ -105,6 +106,10 @@ public final class Store: @unchecked Sendable {
 
   /// Writes all of it or nothing, and empties the transaction.
   public func commit(_ transaction: Transaction) throws(Failure) {
+    let marks = transaction.marks
+    changes.begin(marks)
+    // Also of one that failed: nobody knows what of it is there.
+    defer { changes.end(marks) }
     try checked(path) { rocksdb_write(database, writeOptions, transaction.handle, $0) }
     transaction.clear()
   }

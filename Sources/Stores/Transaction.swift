@@ -4,6 +4,8 @@ import CRocksDB
 /// Changes that become visible together or not at all: `rocksdb_writebatch_t`. Reused after `Store.commit`.
 public final class Transaction {
   let handle: OpaquePointer
+  /// What is changed, as far as somebody wants to know later whether it was.
+  private(set) var marks: Set<UInt64> = []
 
   public init() { handle = rocksdb_writebatch_create() }
   deinit { rocksdb_writebatch_destroy(handle) }
@@ -26,7 +28,13 @@ public final class Transaction {
     rocksdb_writebatch_delete_range(handle, start.characters, start.count, end.characters, end.count)
   }
 
-  public func clear() { rocksdb_writebatch_clear(handle) }
+  /// Says what is changed, for `ChangeMarks`.
+  public func mark(_ mark: UInt64) { marks.insert(mark) }
+
+  public func clear() {
+    rocksdb_writebatch_clear(handle)
+    marks.removeAll(keepingCapacity: true)
+  }
 
   /// Operations so far.
   public var count: Int { Int(rocksdb_writebatch_count(handle)) }

@@ -11,12 +11,19 @@ enum ServerAnswer {
   static func get(
     _ server: String, _ path: String, _ items: [(name: String, value: String)]
   ) throws(Failure) -> String {
+    let body = String(decoding: try whole(server, path, items).bytes, as: UTF8.self)
+    // One line, as with --json.
+    return body.hasSuffix("\n") ? String(body.dropLast()) : body
+  }
+
+  /// As `get`, with the headers.
+  static func whole(
+    _ server: String, _ path: String, _ items: [(name: String, value: String)]
+  ) throws(Failure) -> HTTPClient.Answer {
     let answer = try HTTPClient.get(server, path, items)
     guard answer.status == 200 else {
       throw answer.status < 500 ? .invalid(answer.problem) : .unavailable(answer.problem)
     }
-    let body = String(decoding: answer.bytes, as: UTF8.self)
-    // One line, as with --json.
-    return body.hasSuffix("\n") ? String(body.dropLast()) : body
+    return answer
   }
 }

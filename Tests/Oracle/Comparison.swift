@@ -46,6 +46,35 @@ public func compare(expected: FunnelAnswer, actual: FunnelAnswer, limit: Int = 5
   return report(differences, limit)
 }
 
+/// The first differences of two answers to a query, or nil, in the order of their rows.
+public func compare(
+  expected: [QueryAnswer.Row], actual: [QueryAnswer.Row], of measure: Measure, limit: Int = 5
+) -> String? {
+  var differences: [String] = []
+  for index in 0..<max(expected.count, actual.count) {
+    let (wanted, got) = (
+      index < expected.count ? expected[index] : nil, index < actual.count ? actual[index] : nil
+    )
+    if let wanted, let got, isSame(wanted, got, measure) { continue }
+    differences.append("row \(index): \(got.map(describe) ?? "missing"), expected \(wanted.map(describe) ?? "none")")
+  }
+  return report(differences, limit)
+}
+
+private func isSame(_ a: QueryAnswer.Row, _ b: QueryAnswer.Row, _ measure: Measure) -> Bool {
+  guard a.bucket == b.bucket, a.isOther == b.isOther, isSame(a.value, b.value, measure),
+    a.dimensions.map({ Array($0.utf8) }) == b.dimensions.map({ Array($0.utf8) })
+  else { return false }
+  guard let left = a.previous, let right = b.previous else { return a.previous == nil && b.previous == nil }
+  return isSame(left, right, measure)
+}
+
+private func describe(_ row: QueryAnswer.Row) -> String {
+  let previous = row.previous.map { " before \($0.text ?? "nothing")" } ?? ""
+  let group = row.isOther ? "other" : "\(row.dimensions)"
+  return "\(Timestamp(milliseconds: row.bucket)) \(group) \(row.value.text ?? "nothing")\(previous)"
+}
+
 private func stepDifferences(_ name: String, _ expected: [FunnelAnswer.Step], _ actual: [FunnelAnswer.Step]) -> [String]
 {
   if expected.count != actual.count { return ["\(name): \(actual.count) steps, expected \(expected.count)"] }

@@ -9,30 +9,43 @@ extension Oracle {
       let definition = rollup.grains.first(where: { $0.grain == grain })
     else { preconditionFailure("no rollup \(name) with grain \(grain.name)") }
     let zone = grain == .day ? topology.timezone : "UTC"
-    return rows(rollup, grain, zone) { _, end in
+    return rows(rollup, Granularity(grain), zone) { _, end in
       isVisible(end: end, retention: definition.retentionMilliseconds)
     }
   }
 
   /// One measure by some of the dimensions, in hours or days of a zone; nil when no grain that is kept makes it up exactly.
   public func query(
-    view name: String, measure: Measure, groupBy: [Field], granularity: Grain, timezone: String?, start: Int64?,
+    view name: String, measure: Measure, groupBy: [Field], granularity: Granularity, timezone: String?, start: Int64?,
     end: Int64?
   ) -> [ExportRow]? {
     guard case .rollup(var rollup) = topology.view(named: name)?.kind else { preconditionFailure("no rollup \(name)") }
-    let zone = timezone ?? (granularity == .day ? topology.timezone : "UTC")
+    let zone = self.zone(timezone, granularity)
+    guard let shows = shown(rollup, granularity, zone, start: start, end: end) else { return nil }
+    rollup.by = groupBy
+    rollup.measures = [measure]
+    return rows(rollup, granularity, zone, where: shows)
+  }
+
+  public func zone(_ timezone: String?, _ granularity: Granularity) -> String {
+    timezone ?? ([.day, .week, .month].contains(granularity) ? topology.timezone : "UTC")
+  }
+
+  /// Which rows show, by start and end; nil when no grain that is kept makes them up exactly.
+  func shown(
+    _ rollup: RollupDefinition, _ granularity: Granularity, _ zone: String, start: Int64?, end: Int64?
+  ) -> ((_ start: Int64, _ end: Int64) -> Bool)? {
     let fitting = rollup.grains.filter { definition in
-      definition.grain < granularity
-        || (definition.grain == granularity && (granularity != .day || zone == topology.timezone))
+      // Days are of one zone; hours are kept so that those of any zone can be made.
+      if definition.grain == .day { return zone == topology.timezone && granularity.rawValue >= 2 }
+      return definition.grain.name == granularity.name || definition.grain.rawValue < granularity.rawValue
     }
     guard let definition = fitting.last else { return nil }
-    let isFiner = definition.grain < granularity
+    let isFiner = definition.grain.name != granularity.name
     var oldest = Int64.min
     if let newestStamp, let retention = definition.retentionMilliseconds { oldest = newestStamp - retention }
     if isFiner, let start, start < oldest { return nil }
-    rollup.by = groupBy
-    rollup.measures = [measure]
-    return rows(rollup, granularity, zone) { rowStart, rowEnd in
+    return { rowStart, rowEnd in
       if let start, rowStart < start { return false }
       if let end, rowStart >= end { return false }
       // Whole or not at all: what is put together of a finer grain needs its first part.
@@ -41,7 +54,8 @@ extension Oracle {
   }
 
   private func rows(
-    _ rollup: RollupDefinition, _ grain: Grain, _ zone: String, where shows: (_ start: Int64, _ end: Int64) -> Bool
+    _ rollup: RollupDefinition, _ grain: Granularity, _ zone: String,
+    where shows: (_ start: Int64, _ end: Int64) -> Bool
   ) -> [ExportRow] {
     switch rollup.of {
     case .events: rows(events, rollup, grain, zone, shows)
@@ -49,48 +63,56 @@ extension Oracle {
     }
   }
 
-  private struct Cell: Hashable {
+  struct Cell: Hashable, Comparable {
     var bucket: Int64
     var dimensions: [[UInt8]]
-  }
 
-  private func rows<S: Subject>(
-    _ subjects: [S], _ rollup: RollupDefinition, _ grain: Grain, _ zone: String, _ shows: (Int64, Int64) -> Bool
-  ) -> [ExportRow] {
-    let calendar = ZoneCalendar(zone)
-    var cells: [Cell: [S]] = [:]
-    var bounds: [Int64: Int64] = [:]
-    for subject in subjects {
-      let (start, end) = bucket(subject.time, grain, calendar)
-      bounds[start] = end
-      cells[Cell(bucket: start, dimensions: rollup.by.map { subject.text($0) ?? [] }), default: []].append(subject)
-    }
-    let visible = cells.keys.filter { shows($0.bucket, bounds[$0.bucket]!) }
-    let order = visible.sorted { a, b in
+    static func < (a: Cell, b: Cell) -> Bool {
       if a.bucket != b.bucket { return a.bucket < b.bucket }
       guard let differing = a.dimensions.indices.first(where: { a.dimensions[$0] != b.dimensions[$0] }) else {
         return false
       }
-      return a.dimensions[differing] < b.dimensions[differing]
+      return a.dimensions[differing].lexicographicallyPrecedes(b.dimensions[differing])
     }
-    return order.map { cell in
+  }
+
+  private func rows<S: Subject>(
+    _ subjects: [S], _ rollup: RollupDefinition, _ grain: Granularity, _ zone: String, _ shows: (Int64, Int64) -> Bool
+  ) -> [ExportRow] {
+    let cells = cells(subjects, rollup.by, grain, zone, shows)
+    return cells.keys.sorted().map { cell in
       ExportRow(
         bucket: cell.bucket, dimensions: cell.dimensions.map { String(decoding: $0, as: UTF8.self) },
         measures: rollup.measures.map { value($0, of: cells[cell]!, sessions: rollup.of == .sessions) })
     }
   }
 
-  private func bucket(_ time: Int64, _ grain: Grain, _ calendar: ZoneCalendar) -> (start: Int64, end: Int64) {
+  func cells<S: Subject>(
+    _ subjects: [S], _ by: [Field], _ grain: Granularity, _ zone: String, _ shows: (Int64, Int64) -> Bool
+  ) -> [Cell: [S]] {
+    let calendar = ZoneCalendar(zone)
+    var cells: [Cell: [S]] = [:]
+    for subject in subjects {
+      let (start, end) = bucket(subject.time, grain, calendar)
+      guard shows(start, end) else { continue }
+      cells[Cell(bucket: start, dimensions: by.map { subject.text($0) ?? [] }), default: []].append(subject)
+    }
+    return cells
+  }
+
+  func bucket(_ time: Int64, _ grain: Granularity, _ calendar: ZoneCalendar) -> (start: Int64, end: Int64) {
     switch grain {
     case .minute:
       let start = Timestamp.floor(time, to: Timestamp.minute)
       return (start, start + Timestamp.minute)
     case .hour: return calendar.hour(of: time)
-    case .day: return calendar.day(of: time)
+    case .day: return calendar.interval(.day, of: time)
+    case .week: return calendar.interval(.weekOfYear, of: time)
+    case .month: return calendar.interval(.month, of: time)
     }
   }
 
-  private func value(_ measure: Measure, of all: [some Subject], sessions: Bool) -> MeasureValue {
+  func value(_ measure: Measure, of all: [some Subject], sessions: Bool) -> MeasureValue {
     let subjects = all.filter { subject in measure.filter.map { $0.holds(for: subject) == true } ?? true }
     func isOwn(_ field: Field) -> Bool { sessions && ["start", "duration", "events"].contains(field.description) }
     func units(_ field: Field, _ scale: Int) -> [Int128] {
@@ -140,12 +162,13 @@ extension Oracle {
 
 func power(_ exponent: Int) -> Int128 { (0..<exponent).reduce(1) { value, _ in value * 10 } }
 
-/// Hours and days of a zone.
+/// Hours, days, weeks and months of a zone.
 final class ZoneCalendar {
-  private let calendar: Calendar
+  let calendar: Calendar
 
   init(_ timezone: String) {
-    var calendar = Calendar(identifier: .gregorian)
+    // Gregorian, with weeks from Monday on.
+    var calendar = Calendar(identifier: .iso8601)
     calendar.timeZone = TimeZone(identifier: timezone)!
     self.calendar = calendar
   }
@@ -158,8 +181,8 @@ final class ZoneCalendar {
     return (start, start + Timestamp.hour)
   }
 
-  func day(of time: Int64) -> (start: Int64, end: Int64) {
-    let interval = calendar.dateInterval(of: .day, for: Date(timeIntervalSince1970: Double(time) / 1000))!
+  func interval(_ unit: Calendar.Component, of time: Int64) -> (start: Int64, end: Int64) {
+    let interval = calendar.dateInterval(of: unit, for: Date(timeIntervalSince1970: Double(time) / 1000))!
     return (
       Int64((interval.start.timeIntervalSince1970 * 1000).rounded()),
       Int64((interval.end.timeIntervalSince1970 * 1000).rounded())

@@ -3,7 +3,7 @@ import Testing
 
 /// Goal: `GET /funnels/{view}/results` answers in exactly the promised shape. Method: as for queries.
 @Suite struct FunnelAnswers {
-  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1}"#
+  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1,"offsets":{"0":7,"1":2}}"#
 
   @Test func stepsOfAllUsers() throws {
     let test = try TestNode()

@@ -69,6 +69,33 @@ import Testing
       ([("metric", "events"), ("limit", "0")], "limit: '0' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("limit", "100001")], "limit: '100001' is not a number of rows from 1 to 100,000"),
       ([("metric", "events"), ("cursor", "2s.1")], "cursor: '2s.1' is not the next_cursor of an answer"),
+      ([("metric", "events"), ("fill", "0")], "fill: there is no '0'; expected zero"),
+      (
+        [("metric", "events"), ("fill", "zero"), ("start_time", "2026-03-01")],
+        "fill: which buckets hold nothing is known between a start_time and an end_time"
+      ),
+      (
+        [
+          ("metric", "events"), ("fill", "zero"), ("start_time", "2026-03-01"), ("end_time", "2226-03-01"),
+          ("granularity", "hour"),
+        ],
+        "fill: the range holds more than 250000 buckets; narrow it or take a coarser granularity"
+      ),
+      ([("metric", "events"), ("order", "-valeu")], "order: there is no '-valeu'; did you mean '-value'?"),
+      ([("metric", "events"), ("top", "0")], "top: '0' is not a number of groups from 1 to 1,000"),
+      ([("metric", "events"), ("top", "3")], "top: name with group_by what the top is of"),
+      ([("metric", "events"), ("other", "true")], "other: of what the rest is, is said with 'top'"),
+      (
+        [("metric", "events"), ("compare_to", "last_year")],
+        "compare_to: there is no 'last_year'; expected previous_period"
+      ),
+      (
+        [("metric", "events"), ("compare_to", "previous_period")],
+        "compare_to: a period has a start_time and an end_time"
+      ),
+      (
+        [("metric", "events"), ("format", "xml")], "format: there is no 'xml'; expected one of json, flat, csv, ndjson"
+      ),
       ([("metric", "events"), ("cursor", "-1.0")], "cursor: '-1.0' is not the next_cursor of an answer"),
     ]
     for (items, message) in query { #expect(test.get("/query", items) == problem(400, "Bad Request", message)) }
@@ -105,9 +132,9 @@ import Testing
   @Test func otherMethodsAreNotAllowed() throws {
     let test = try TestNode()
     for path in ["/", "/query", "/funnels/nothing/results", "/topologies", "/healthz", "/readyz", "/metrics"] {
-      let response = test.api.respond(Request("POST", path))
+      let response = test.api.respond(Request(path == "/query" ? "PUT" : "POST", path))
       #expect(response.status == 405)
-      #expect(response.header("Allow") == "GET, HEAD")
+      #expect(response.header("Allow") == (path == "/query" ? "GET, HEAD, POST" : "GET, HEAD"))
       #expect(test.api.respond(Request("HEAD", "/healthz")).status == 200)
     }
     #expect(test.api.respond(Request("POST", "/nothing")).status == 404)

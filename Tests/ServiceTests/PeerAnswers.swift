@@ -36,8 +36,8 @@ import Testing
       #expect(throws: Failure.self) { try PeerPart(Array(sent.encoded[..<count])) }
     }
     var newer = sent.encoded
-    newer[0] = 2
-    #expect(throws: Failure.unavailable("it speaks format 2, not 1: run one version of the program everywhere")) {
+    newer[0] = 3
+    #expect(throws: Failure.unavailable("it speaks format 3, not 2: run one version of the program everywhere")) {
       try PeerPart(newer)
     }
   }
@@ -85,8 +85,8 @@ import Testing
     let digest = test.node.topologies[0].generation.digest
     let answer = test.api.respond(
       Request(
-        "GET", "/peers/\(digest)/query",
-        query: [("metric", "events"), ("peer_instance", "somebody"), ("peer_partitions", "0")]))
+        "POST", "/peers/\(digest)/query", query: [("peer_instance", "somebody"), ("peer_partitions", "0")],
+        body: Array("{\"queries\":[{\"metric\":\"events\"}]}".utf8)))
     #expect(answer.status == 409)
     #expect(answer.body.contains("every instance needs an address of its own"))
   }

@@ -6,7 +6,7 @@ import Testing
 
 /// Goal: `GET /query` answers in exactly the promised shape. Method: through the seam, against a node that has read its log.
 @Suite struct QueryAnswers {
-  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1"#
+  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1,"offsets":{"0":7,"1":2}"#
 
   @Test func rowsHaveTimeValueAndDimensions() throws {
     let test = try TestNode()
@@ -101,15 +101,16 @@ import Testing
     reading.completeUntil = 1_772_366_400_000
     let parameters = try QueryParameters([("metric", "sessions"), ("start_time", "2026-03-02")])
     let answer = try reading.answers.query(try parameters.request(of: topology.generation.topology))
+    let page = QueryPage(answer, name: AnswerName(reading.standing, parameters.question), offset: 0, limit: 10)
     #expect(
-      AnswerText.query(reading, answer)
+      QueryText.json(reading.standing, page)
         == #"{"data":[],"next_cursor":null,"freshness_seconds":2,"complete_until":"2026-03-01T12:00:00Z","generation":1,"#
-        + #""provisional_from":"2026-03-01T11:30:00Z"}"#)
+        + #""offsets":{"0":7,"1":2},"provisional_from":"2026-03-01T11:30:00Z"}"#)
     reading.completeUntil = nil
     #expect(
-      AnswerText.query(reading, answer)
+      QueryText.json(reading.standing, page)
         == #"{"data":[],"next_cursor":null,"freshness_seconds":null,"complete_until":null,"generation":1,"#
-        + #""provisional_from":null}"#)
+        + #""offsets":{"0":7,"1":2},"provisional_from":null}"#)
   }
 
   private func values(_ test: TestNode, _ query: [(name: String, value: String)]) -> [String] {

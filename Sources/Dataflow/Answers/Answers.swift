@@ -11,6 +11,7 @@ public struct Answers: Sendable {
   let snapshots: [Snapshot]
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
+  public var limits = QueryLimits()
 
   /// - `newestStamp`: of partitions that are not among the snapshots.
   public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {

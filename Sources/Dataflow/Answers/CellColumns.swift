@@ -23,10 +23,12 @@ enum CellColumns {
     CellBlock.encode(table, cells: cells[...], members: members, into: &writer)
   }
 
-  /// Adds them to a table.
+  /// Adds those of the buckets that show to a table.
   ///
   /// - Errors: `.corrupt` when they are not of the table's shape.
-  static func decode(_ bytes: UnsafeRawBufferPointer, into table: CellTable) throws(Failure) {
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, into table: CellTable, shows: (Int64) -> Bool = { _ in true }
+  ) throws(Failure) {
     var reader = ByteReader(bytes, "cells of another instance")
     var buckets: [Int64] = []
     for _ in 0..<(try reader.count(limit: bytes.count)) {
@@ -44,7 +46,7 @@ enum CellColumns {
     var next = 0
     try CellBlock.decode(block, into: table) { _ in
       defer { next += 1 }
-      return next < buckets.count ? buckets[next] : nil
+      return next < buckets.count && shows(buckets[next]) ? buckets[next] : nil
     }
     guard next == buckets.count else {
       throw .corrupt("cells of another instance: \(next) cells in \(buckets.count) places")

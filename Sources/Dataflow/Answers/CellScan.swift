@@ -19,17 +19,13 @@ struct CellScan {
   /// Whether a cell's dimension codes pass the filter.
   var accepts: ((UnsafePointer<UInt32>) -> Bool)?
 
+  /// Asked at every block: why there is to be no answer.
+  var interruption: () throws(Failure) -> Void = { () throws(Failure) in }
+
   /// What the rows hold: as `schema`, with users counted.
-  var merged: CellSchema {
-    CellSchema(
-      dimensions: group.count,
-      parts: parts.map { part in
-        switch schema.parts[part] {
-        case .set, .bag: .count
-        case let part: part
-        }
-      })
-  }
+  var merged: CellSchema { own.counted }
+  /// As the partitions hold it.
+  private var own: CellSchema { CellSchema(dimensions: group.count, parts: parts.map { schema.parts[$0] }) }
 
   /// Adds every partition's cells.
   func run(_ snapshots: [Snapshot], _ dictionary: TextDictionary) throws(Failure) -> CellTable {
@@ -40,16 +36,21 @@ struct CellScan {
   /// As `run`; nil as soon as the cells take more memory than the limit.
   func run(_ snapshots: [Snapshot], _ dictionary: TextDictionary, byteLimit: Int) throws(Failure) -> CellTable? {
     let result = CellTable(schema: merged, dictionary: dictionary)
-    let cells = CellTable(
-      schema: CellSchema(dimensions: group.count, parts: parts.map { schema.parts[$0] }), dictionary: dictionary)
+    let cells = CellTable(schema: own, dictionary: dictionary)
     for snapshot in snapshots {
       cells.clear()
       guard try scan(snapshot, into: cells, byteLimit: byteLimit == .max ? .max : byteLimit - result.byteCount) else {
         return nil
       }
-      add(cells, to: result)
+      result.addCounting(cells)
     }
     return result
+  }
+
+  /// The cells of one partition, with its users; nil as soon as they take more memory than the limit.
+  func run(_ snapshot: Snapshot, _ dictionary: TextDictionary, byteLimit: Int) throws(Failure) -> CellTable? {
+    let cells = CellTable(schema: own, dictionary: dictionary)
+    return try scan(snapshot, into: cells, byteLimit: byteLimit) ? cells : nil
   }
 
   private func scan(_ snapshot: Snapshot, into cells: CellTable, byteLimit: Int) throws(Failure) -> Bool {
@@ -60,6 +61,7 @@ struct CellScan {
     var kept = [UInt32](repeating: 0, count: max(group.count, 1))
     var fits = true
     try snapshot.scan(from: first.bytes, to: last.bytes) { key, value throws(Failure) in
+      try interruption()
       let bucket = try KeyLayout.bucket(ofCellKey: key)
       guard let row = row(bucket) else { return true }
       try CellBlock.decode(value, into: cells, parts: parts) { codes in
@@ -72,29 +74,5 @@ struct CellScan {
       return fits
     }
     return fits
-  }
-
-  private func add(_ cells: CellTable, to result: CellTable) {
-    let members = Members(cells)
-    for cell in 0..<cells.count {
-      let at = Int(result.cell(bucket: cells.buckets[cell], key: cells.codes + cell * group.count))
-      for (index, column) in cells.columns.enumerated() {
-        let to = result.columns[index]
-        switch column.part {
-        case .count: to.counts![at] += column.counts![cell]
-        case .sum: to.wides![at] += column.wides![cell]
-        case .minimum: to.wides![at] = min(to.wides![at], column.wides![cell])
-        case .maximum: to.wides![at] = max(to.wides![at], column.wides![cell])
-        case .set, .bag:
-          let of = members.of(part: index, cell: cell)
-          for entry in 0..<of.count where of[entry].value > 0 { to.counts![at] += 1 }
-        case .histogram:
-          let of = members.of(part: index, cell: cell)
-          for entry in 0..<of.count {
-            to.members!.add(cell: UInt32(at), member: of[entry].member, of[entry].value)
-          }
-        }
-      }
-    }
   }
 }

@@ -8,6 +8,8 @@ final class BucketClock {
   private let calendar: Calendar?
   private var start: Int64 = 0
   private var end: Int64 = 0
+  /// A day of UTC in which the zone's clocks are not changed, and how far they are ahead in it.
+  private var steady: (start: Int64, end: Int64, offset: Int64) = (0, 0, 0)
 
   /// - Errors: `.invalid` for a zone the machine does not know.
   init(timezone: String) throws(Failure) {
@@ -30,8 +32,8 @@ final class BucketClock {
 
   /// Milliseconds of the start of the zone's hour that holds `time`: at half past in a zone that is half an hour off.
   func hour(of time: Int64) -> Int64 {
-    guard let calendar else { return Timestamp.floor(time, to: Timestamp.hour) }
-    let offset = Int64(calendar.timeZone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(time) / 1000))) * 1000
+    guard calendar != nil else { return Timestamp.floor(time, to: Timestamp.hour) }
+    let offset = offset(at: time)
     return Timestamp.floor(time + offset, to: Timestamp.hour) - offset
   }
 
@@ -40,6 +42,35 @@ final class BucketClock {
     guard calendar != nil else { return Timestamp.floor(time, to: Timestamp.day) + Timestamp.day }
     if time < start || time >= end { load(time) }
     return end
+  }
+
+  /// The zone's date at `time`, in days since 1970-01-01.
+  func date(of time: Int64) -> Int64 {
+    let noon = day(of: time) + 12 * Timestamp.hour
+    return Timestamp.floor(noon + offset(at: noon), to: Timestamp.day) / Timestamp.day
+  }
+
+  /// Milliseconds of where a date begins in the zone.
+  func start(ofDate date: Int64) -> Int64 {
+    guard let calendar else { return date * Timestamp.day }
+    // From noon, which is on that date whatever the zone's clocks did in the night.
+    let noon = date * Timestamp.day + 12 * Timestamp.hour
+    let instant = Date(timeIntervalSince1970: Double(noon - offset(at: noon)) / 1000)
+    return Int64((calendar.startOfDay(for: instant).timeIntervalSince1970 * 1000).rounded())
+  }
+
+  /// Milliseconds by which the zone's clocks are ahead of UTC.
+  private func offset(at time: Int64) -> Int64 {
+    guard let zone = calendar?.timeZone else { return 0 }
+    if time >= steady.start, time < steady.end { return steady.offset }
+    func ask(_ time: Int64) -> Int64 {
+      Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(time) / 1000))) * 1000
+    }
+    let start = Timestamp.floor(time, to: Timestamp.day)
+    let offset = ask(start)
+    guard offset == ask(start + Timestamp.day) else { return ask(time) }
+    steady = (start, start + Timestamp.day, offset)
+    return offset
   }
 
   private func load(_ time: Int64) {

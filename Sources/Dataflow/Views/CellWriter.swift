@@ -49,6 +49,7 @@ final class CellWriter {
       while end < order.count, cells.buckets[order[end]] == bucket { end += 1 }
       if clock.bucketEnd(bucket, grain: definition.grain) > expired {
         write(cells, order, index..<end, members, definition.grain, bucket, into: transaction)
+        transaction.mark(KeyLayout.mark(table: table, grain: definition.grain, bucket: bucket))
         if lists { list(cells, order[index..<end], definition.grain, bucket, into: transaction) }
       }
       index = end

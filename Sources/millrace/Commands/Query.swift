@@ -12,11 +12,16 @@ enum Query {
       .value("metric", "NAME", "which measure of the view"),
       .value("start", "TIME", "rows from here (2026-03-01 or 2026-03-01T12:00:00Z)"),
       .value("end", "TIME", "rows before"),
-      .value("granularity", "GRAIN", "minute, hour (default) or day"),
+      .value("granularity", "GRAIN", "minute, hour (default), day, week or month"),
       .value("group-by", "D,...", "dimensions that rows keep"),
       .value("where", "EXPR", "condition on dimensions: \"geo.country = 'DE'\""),
       .value("event-type", "NAME", "only this event type"),
       .value("timezone", "ZONE", "IANA zone of the rows"),
+      .value("fill", "zero", "rows for buckets of the range that hold nothing, too"),
+      .value("order", "ORDER", "time (default), value or -value (largest first)"),
+      .value("top", "K", "only the K groups with the largest values over the range"),
+      .flag("other", "with --top: the groups that are not among them as one"),
+      .value("compare-to", "previous_period", "the values of the period before, too"),
       .value("limit", "N", "rows at the most (default 10000)"),
       .value("cursor", "TEXT", "next_cursor of the answer before"),
       .value("topology", "NAME", "which topology, when there are several with that view"),
@@ -31,7 +36,8 @@ enum Query {
   private static let parameters = [
     ("metric", "metric"), ("start", "start_time"), ("end", "end_time"), ("granularity", "granularity"),
     ("group-by", "group_by"), ("where", "where"), ("event-type", "event_type"), ("timezone", "timezone"),
-    ("limit", "limit"), ("cursor", "cursor"), ("topology", "topology"),
+    ("fill", "fill"), ("order", "order"), ("top", "top"), ("compare-to", "compare_to"), ("limit", "limit"),
+    ("cursor", "cursor"), ("topology", "topology"),
   ]
 
   static func run(_ arguments: Arguments) throws(Failure) -> Int32 {
@@ -40,31 +46,45 @@ enum Query {
     for (option, parameter) in parameters {
       if let value = arguments.text(option) { items.append((parameter, value)) }
     }
+    if arguments.has("other") { items.append(("other", "true")) }
     if let server = arguments.text("server") {
-      let answer = try ServerAnswer.get(server, "/query", items)
-      Console.print(answer)
+      guard Console.outputIsTerminal, !arguments.has("json") else {
+        Console.print(try ServerAnswer.get(server, "/query", items))
+        return 0
+      }
+      let answer = try ServerAnswer.whole(server, "/query", items + [("format", "csv")])
+      QueryTable(csv: String(decoding: answer.bytes, as: UTF8.self)).show()
+      if answer.headers["millrace-next-cursor"] != nil { Console.print(more) }
+      show(answer.headers)
       return 0
     }
     let parameters = try QueryParameters(items)
     let reading = try Place(arguments).openTopology(arguments, view: parameters.view).reading()
+    let standing = reading.standing
+    let name = AnswerName(standing, parameters.question)
+    let (limit, cursor) = try parameters.page()
+    guard cursor?.isOf(name) ?? true else {
+      throw .invalid("--cursor: the numbers have changed since, or it is of another question: ask anew")
+    }
     let answer = try reading.answers.query(try parameters.request(of: reading.topology))
+    let page = QueryPage(answer, name: name, offset: cursor?.offset ?? 0, limit: limit)
     if arguments.has("json") {
-      Console.print(AnswerText.query(reading, answer))
+      Console.print(QueryText.json(standing, page))
     } else {
-      show(reading, answer, parameters)
+      QueryTable(page).show()
+      if page.next != nil { Console.print(more) }
+      show(reading)
     }
     return 0
   }
 
-  private static func show(_ reading: Reading, _ answer: QueryAnswer, _ parameters: QueryParameters) {
-    Console.table(
-      ["time"] + answer.groupBy + [parameters.metric],
-      answer.rows.map { row in
-        [Timestamp(milliseconds: row.bucket).description] + row.dimensions.map { $0.isEmpty ? "-" : printable($0) }
-          + [row.value.text ?? "-"]
-      }, right: [answer.groupBy.count + 1])
-    if answer.nextOffset != nil { Console.print(Console.dim("... and more: raise --limit")) }
-    show(reading)
+  private static let more = Console.dim("... and more: raise --limit")
+
+  private static func show(_ headers: [String: String]) {
+    if let until = headers["millrace-complete-until"] {
+      Console.print(Console.dim("complete until \(until), generation \(headers["millrace-generation"] ?? "-")"))
+    }
+    if let missing = headers["millrace-partial"] { Console.warn("not up to date: partition \(missing)") }
   }
 
   /// How fresh an answer is, and what is not in it.

@@ -1,0 +1,93 @@
+import Basics
+import Stores
+
+/// Questions of a dashboard are asked again and again while only the newest buckets change. So a range is put together from
+/// stretches of whole rows, days of the rows' zone or a week or month each, and a stretch of which nothing has changed is taken
+/// from memory. Users are counted by then: whatever a user may be counted once in is within one stretch.
+extension Answers {
+  /// The cells of a range, of all partitions together.
+  func stretches(
+    _ plan: QueryPlan, _ range: QueryPlan.Range, _ dictionary: TextDictionary
+  ) throws(Failure) -> CellTable {
+    let result = CellTable(schema: plan.countedSchema, dictionary: dictionary)
+    let (start, end) = (range.start ?? .min, range.end ?? .max)
+    var first = range.start
+    if first == nil { first = try firstBucket(plan.table, plan.definition.grain, atOrAfter: earliest(plan)) }
+    guard let first else { return result }
+    let shape = shape(of: plan)
+    var stretch = plan.stretch(holding: first)
+    // Rows before the range are not wanted, and rows that begin in it are all in stretches that do.
+    while stretch.start < end {
+      let cells = try cells(plan, stretch, shape, dictionary)
+      try cells.span.withUnsafeBytes { (bytes) throws(Failure) in
+        try CellColumns.decode(bytes, into: result) { row in row >= start && row < end && plan.shows(row) }
+      }
+      guard result.byteCount <= limits.bytes else { throw limits.tooLarge() }
+      var next = stretch.end
+      if cells.isEmpty || cells[0] == 0 {
+        // Where there is nothing there may be nothing for years.
+        guard let bucket = try firstBucket(plan.table, plan.definition.grain, atOrAfter: next) else { break }
+        next = bucket
+      }
+      stretch = plan.stretch(holding: next)
+    }
+    return result
+  }
+
+  /// From where on stored buckets may show.
+  private func earliest(_ plan: QueryPlan) -> Int64 {
+    plan.expired == .min ? .min : plan.expired - Timestamp.day - Timestamp.hour
+  }
+
+  /// All rows of a stretch, shown or not, as columns.
+  private func cells(
+    _ plan: QueryPlan, _ stretch: (start: Int64, end: Int64), _ shape: String, _ dictionary: TextDictionary
+  ) throws(Failure) -> [UInt8] {
+    let name = "\(shape)\u{0}\(stretch.start)"
+    let versions = versions(plan, stretch)
+    let cache = snapshots.first?.cache
+    if let versions, let known = cache?.find(name, versions: versions) { return known }
+    let scan = try scan(plan, stretch.start, stretch.end, dictionary)
+    guard let cells = try scan.run(snapshots, dictionary, byteLimit: limits.bytes) else { throw limits.tooLarge() }
+    var writer = ByteWriter(capacity: 1_024)
+    CellColumns.encode(cells, into: &writer)
+    let bytes = Array(writer.bytes)
+    if let versions { cache?.keep(name, versions: versions, bytes) }
+    return bytes
+  }
+
+  /// What the cells depend on beside the time; names of stores are among the versions.
+  private func shape(of plan: QueryPlan) -> String {
+    let request = plan.request
+    let zone = request.timezone ?? (request.granularity.isOfDays ? self.plan.topology.timezone : "UTC")
+    return [
+      "\(plan.table) \(plan.definition.grain.rawValue) \(request.granularity.rawValue) \(plan.group) \(plan.parts)",
+      zone,
+      request.filter.map { "\($0)" } ?? "", snapshots.map { "\($0.marks.store)" }.joined(separator: " "),
+    ].joined(separator: "\u{0}")
+  }
+
+  /// Nil while something of it is being written.
+  private func versions(_ plan: QueryPlan, _ stretch: (start: Int64, end: Int64)) -> [UInt64]? {
+    var versions: [UInt64] = []
+    for snapshot in snapshots {
+      var day = Timestamp.floor(stretch.start, to: Timestamp.day)
+      while day < stretch.end {
+        let mark = KeyLayout.mark(table: plan.table, grain: plan.definition.grain, bucket: day)
+        guard let version = snapshot.marks.version(of: mark) else { return nil }
+        versions.append(version)
+        day += Timestamp.day
+      }
+    }
+    return versions
+  }
+}
+
+extension QueryPlan {
+  /// Whole rows that hold a moment: those of a day, or a longer one.
+  func stretch(holding time: Int64) -> (start: Int64, end: Int64) {
+    guard request.granularity > .day else { return (rows.days.day(of: time), rows.days.dayEnd(of: time)) }
+    let row = rows.row(of: time)
+    return (row, rows.row(after: row))
+  }
+}
