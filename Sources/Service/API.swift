@@ -8,6 +8,8 @@ public struct API: Sendable {
   let node: Node
   let collector: Collector?
   let peers: PeerAccess
+  let dashboards: Dashboards
+  var feed: LiveFeed
   let version: String
 
   /// - `collector`: what takes events, for its metrics.
@@ -17,8 +19,13 @@ public struct API: Sendable {
     self.node = node
     self.peers = peers
     self.collector = collector
+    dashboards = Dashboards(in: node.data.path)
+    feed = LiveFeed()
     self.version = version
   }
+
+  /// Ends what still tells changes. To be called when no requests come any more, and before the node stops.
+  public func stop() { feed.stop() }
 
   /// Who asks whether the process lives is told so whatever else it does.
   public static let lane: @Sendable (String) -> Server.Lane? = { path in
@@ -32,7 +39,8 @@ public struct API: Sendable {
     if Adapters.at(request.path) != nil {
       return .problem(405, "events are sent here with POST", [Response.Header(name: "Allow", value: "POST")])
     }
-    guard let routes = route(request.path).map({ ["GET": $0] }) ?? operations(request.path) else {
+    guard let routes = route(request.path).map({ ["GET": $0] }) ?? operations(request.path) ?? dashboards(request.path)
+    else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
     guard let route = routes[request.method == "HEAD" ? "GET" : request.method] else {
@@ -49,6 +57,7 @@ public struct API: Sendable {
   private func route(_ path: String) -> Route? {
     switch path {
     case "/query": return { (request) throws(Failure) in try query(request) }
+    case "/live": return { (request) throws(Failure) in try live(request) }
     case "/topologies": return { (_) throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
     case "/readyz": return { (_) throws(Failure) in ready() }

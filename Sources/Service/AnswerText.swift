@@ -81,7 +81,7 @@ public enum AnswerText {
     }
   }
 
-  private static func progress(_ reading: Reading, _ json: inout JSONText) {
+  static func progress(_ reading: Reading, _ json: inout JSONText) {
     json.field("freshness_seconds", reading.freshnessSeconds)
     json.field("complete_until", reading.completeUntil.map(time))
     json.field("generation", reading.generation)

@@ -20,7 +20,7 @@ public struct Request: Sendable {
   /// What somebody here asks for.
   static let headerNames = [
     "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
-    "transfer-encoding", "if-none-match", "user-agent",
+    "transfer-encoding", "if-none-match", "user-agent", "if-match", "accept",
   ]
 
   public init(
