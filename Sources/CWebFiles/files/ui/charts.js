@@ -34,7 +34,7 @@ export function forget(inside) {
 ///
 /// - labels: one per bucket or value; series: `[{name, values}]`, and `isBefore` for one to compare with
 /// - The card's `update({labels, series})` shows other numbers in its place.
-export function card(title, { labels, series, kind = "line", size = "", stacked = false, format = number, axis = compact, note = "", actions = [] }) {
+export function card(title, { labels, series, kind = "line", size = "", stacked = false, format = number, axis = compact, note = "", actions = [], empty = "Nothing in this range. Choose a longer one above." }) {
   const chart = element("div.chart")
   const numbers = element("div", { hidden: true })
   const remark = element("p.note", { hidden: !note }, note)
@@ -62,18 +62,29 @@ export function card(title, { labels, series, kind = "line", size = "", stacked 
     }
     painted = undefined
     if (!labels.length) {
-      chart.replaceChildren(element("p.empty", {}, "Nothing in this range. Choose a longer one above."))
+      chart.replaceChildren(element("p.empty", {}, empty))
       return
     }
     if (!window.Chart) return
     const canvas = element("canvas", { role: "img", "aria-label": `${title}: a chart; the same as a table with the button Table` })
     chart.replaceChildren(canvas)
-    // Once it stands in the page, so that it has a size.
-    requestAnimationFrame(() => { painted = canvas.isConnected ? draw(canvas, labels, series, look) : undefined })
+    whenItHasASize(chart, () => {
+      if (canvas.isConnected) painted = draw(canvas, labels, series, look)
+    })
   }
   made.update({ labels, series })
   turn(asTables.has(title) || (!window.Chart && labels.length > 0))
   return made
+}
+
+/// A card may be made long before the page shows it, or while it is read as a table.
+function whenItHasASize(place, action) {
+  const observer = new ResizeObserver(() => {
+    if (!place.clientWidth) return
+    observer.disconnect()
+    action()
+  })
+  observer.observe(place)
 }
 
 const hasLegend = (series, { kind }) => series.length > 1 || kind == "doughnut"
@@ -151,8 +162,9 @@ function draw(canvas, labels, series, look) {
 }
 
 /// Rows of an answer as one series per combination of dimensions, the largest first; the rest stays out and is counted.
-export function seriesOf(rows, grain, timezone, { most = 8, name = "" } = {}) {
-  const times = [...new Set(rows.map((row) => row.timestamp))].sort()
+///
+/// - times: those that are shown, where also a bucket without rows has its place.
+export function seriesOf(rows, grain, timezone, { most = 8, name = "", times = [...new Set(rows.map((row) => row.timestamp))].sort() } = {}) {
   const at = new Map(times.map((time, index) => [time, index]))
   const found = new Map()
   for (const row of rows) {
@@ -181,7 +193,7 @@ export function ranking(title, heads, rows, { size = "third", format = number, a
     bar.style.width = `${Math.max(0.5, (100 * value) / largest)}%`
     return [element("div.ranked", {}, element("span", { title: name }, name), element("span.track", {}, bar)), format(value), ...(share ? [all ? `${((100 * value) / all).toFixed(1)} %` : "–"] : [])]
   }
-  return element(`section.card.${size}`, {}, element("h2", {}, title, actions.length ? element("span.row", {}, actions) : null),
+  return element(`section.card.ranking.${size}`, {}, element("h2", {}, title, actions.length ? element("span.row", {}, actions) : null),
     sorted.length ? table([heads[0], heads[1], ...(share ? ["share"] : [])], sorted.slice(0, most).map(line), { numbers: [1, 2] })
       : element("p.empty", {}, "Nothing in this range."),
     sorted.length > most ? element("p.note", {}, `and ${number(sorted.length - most)} more`) : null)

@@ -51,7 +51,7 @@ export function controls(fields, context) {
     top: () => ["Only the top", select("top", [["", "all"], ...["3", "5", "8", "12"].map((count) => [count, count])], settings.top ?? "")],
     compare: () => ["Compared with", select("compare", [["", "nothing"], ["previous_period", "the time before"]], settings.compare ?? "")],
     timezone: () => ["Time zone", select("timezone", zones().map((zone) => [zone, zone]), timezone(settings))],
-    by: () => ["Grouped by", select("by", [["", "nothing"], ...(context.dimensions ?? []).map((name) => [name, name])], settings.by ?? "")],
+    by: () => ["Grouped by", select("by", [...(context.isAlwaysGrouped ? [] : [["", "nothing"]]), ...(context.dimensions ?? []).map((name) => [name, name])], settings.by ?? "")],
     where: () => ["Only where", element("input", {
       type: "search", name: "where", size: 28, value: settings.where ?? "", placeholder: "geo.country = 'DE'", onchange: change("where"),
     })],

@@ -27,7 +27,7 @@ export function editor({ context, name, dashboard, save, leave }) {
   const said = (one) => answer.replaceChildren(...(one ? [one] : []))
   const keep = () => sessionStorage.setItem(kept(name), JSON.stringify(draft))
 
-  const field = (text, input, hint) => element("label.field", {}, text, input, hint ? element("small", {}, hint) : null)
+  const field = (text, input) => element("label.field", {}, text, input)
   const input = (object, key, more = {}) => element("input", {
     value: object[key] ?? "", ...more,
     oninput: (event) => {
@@ -161,7 +161,7 @@ export function editor({ context, name, dashboard, save, leave }) {
       field("Title", input(draft, "title", { maxlength: 120, required: true, id: "dashboard-title" })),
       field("Description", input(draft, "description", { maxlength: 400 })),
       field("Shows the last … days", input(draft, "days", { type: "number", min: 1, max: 3660, onchange: () => list(-1) })),
-      field("Time zone", input(draft, "timezone", { placeholder: "UTC", onchange: () => list(-1) }), "such as Europe/Berlin"))),
+      field("Time zone", input(draft, "timezone", { placeholder: "UTC, or such as Europe/Berlin", onchange: () => list(-1) })))),
     panels,
     element("div.bar", {}, element("div.row", {}, add("query", "Add a measure"), add("funnel", "Add a funnel"))),
   ]

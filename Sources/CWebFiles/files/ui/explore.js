@@ -55,18 +55,19 @@ export async function render(context) {
   const { answer, isPlain } = await withFewer(parameters, optional, signal)
   context.freshness(answer)
   const most = Number(settings.top) || 8
-  const { labels, series, others } = seriesOf(answer.data, grain, zone, { name: metric.name, most: isPlain || !settings.top ? most : most + 1 })
-  if (settings.compare) await earlier({ answer, parameters, from, to, series, labels, signal, name: metric.name, by })
+  const { labels, times, series, others } = seriesOf(answer.data, grain, zone, { name: metric.name, most: isPlain || !settings.top ? most : most + 1 })
+  // Sets of users of several groups do not add up to those of all.
+  if (settings.compare && (!by || adds)) await earlier({ answer, parameters, from, to, series, labels, times, signal, name: metric.name, by })
   const asked = isPlain ? parameters : { ...parameters, ...optional }
   const url = "/query?" + new URLSearchParams(Object.entries(asked).filter(([, value]) => value))
   const cards = [
     card(`${metric.name} per ${grain}`, { labels, series, kind: by ? "line" : "area", note: metric.definition, ...look }),
     element("p.message.good", {}, `${number(answer.data.length)} rows of ${view.name}. `,
-      others ? `The chart has the largest ${series.filter((one) => !one.isBefore).length} of ${others + series.length}. ` : "", answer.isCut ? "There are more rows than are shown. " : "",
+      others ? `The chart has the largest ${most} of ${others + most}. ` : "", answer.isCut ? "There are more rows than are shown. " : "",
       element("a", { href: url }, "The same over HTTP")),
   ]
   if (by && adds && series.length > 1) {
-    const sums = series.filter((one) => !one.isBefore).map((one) => [one.name, one.sum])
+    const sums = series.filter((one) => !one.isBefore && !one.isAll).map((one) => [one.name, one.sum])
     cards.push(card(`Shares by ${by}`, { labels: sums.map(([name]) => name), series: [{ name: metric.name, values: sums.map(([, value]) => value) }], kind: "doughnut", size: "half", ...look }))
     cards.push(ranking(`${metric.name} by ${by}`, [by, metric.name], sums, { size: "half", format: look.format }))
   }
@@ -74,7 +75,7 @@ export async function render(context) {
 }
 
 /// Puts the time before beside the series: from the rows when the server compares, else by a question of its own.
-async function earlier({ answer, parameters, from, to, series, labels, signal, name, by }) {
+async function earlier({ answer, parameters, from, to, series, labels, times, signal, name, by }) {
   const add = (sums, row, value) => sums.set(row.timestamp, (sums.get(row.timestamp) ?? 0) + Number(value ?? 0))
   const sums = new Map()
   if (answer.data.some((row) => "previous" in row)) for (const row of answer.data) add(sums, row, row.previous)
@@ -85,5 +86,10 @@ async function earlier({ answer, parameters, from, to, series, labels, signal, n
   }
   // The last buckets of both stand above each other.
   const shown = [...sums.entries()].sort().map(([, value]) => value).slice(-labels.length)
+  if (by) {
+    const all = new Map()
+    for (const row of answer.data) add(all, row, row.value)
+    series.push({ name: "all", values: times.map((time) => all.get(time) ?? null), sum: 0, isAll: true })
+  }
   series.push({ name: by ? "all, the time before" : `${name}, the time before`, values: [...Array(Math.max(0, labels.length - shown.length)).fill(null), ...shown], sum: 0, isBefore: true })
 }

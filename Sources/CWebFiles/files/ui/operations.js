@@ -45,19 +45,20 @@ export async function render(context) {
   const records = total("millrace_records_read_total")
   const reasons = of("millrace_records_quarantined_total").filter((one) => one.value > 0)
   const budget = all.millrace_memory_budget_bytes?.[0]?.value ?? 0
-  const clock = seen.map((one) => new Date(one.at).toLocaleTimeString())
-  const over = (name, key, format = number) => card(name, { labels: clock, series: [{ name, values: seen.map((one) => one[key]) }], kind: "area", size: "half", format, axis: format })
+  const shown = seen.length > 1 ? seen.slice(1) : []
+  const clock = shown.map((one) => new Date(one.at).toLocaleTimeString())
+  const over = (name, key, format = number) => card(name, { labels: clock, series: [{ name, values: shown.map((one) => one[key]) }], kind: "area", size: "half", format, axis: format, empty: "Two looks make a rate: in a few seconds." })
   return [
     tile("Behind", number(lag), lag ? "records that are not counted yet" : "everything is counted"),
     tile("Freshness", ages(age), "age of the numbers"),
     tile("Rate", now.rate === null ? "…" : `${number(now.rate)}/s`, "records read"),
-    tile("Memory", bytes(memory), `budget for caches and operators ${bytes(budget)}`),
+    tile("Memory", bytes(memory), `${bytes(budget)} are for caches and operators`),
     over("Records per second", "rate"),
     over("Records behind", "lag"),
     element("section.card", {}, element("h2", {}, "Partitions"),
       table(["partition", "state", "offset", "end", "behind", "newest record", "memory", ""],
         topology.partitions.map((one) => [one.partition, state(one), number(one.offset), number(one.end), number(one.lag), one.newest_stamp ?? "–", bytes(one.memory_bytes ?? 0), one.message ?? ""]),
-        { numbers: [0, 2, 3, 4, 6] })),
+        { numbers: [2, 3, 4, 6] })),
     element("section.card.half", {}, element("h2", {}, "Ledger: what became of every record"),
       table(["", "records", "share"], [...ledger, ["read", records]].map(([name, value]) => [name, number(value), records ? `${((100 * value) / records).toFixed(2)} %` : "–"]), { numbers: [1, 2] }),
       element("p.note", {}, records == ledger.reduce((sum, [, value]) => sum + value, 0)

@@ -69,7 +69,9 @@ async function queryCard(panel, page, actions) {
     case "number": {
       const value = adds ? total(rows) : mean(rows)
       const then = earlier && (adds ? total(earlier.data) : mean(earlier.data))
-      const shown = adds ? compact(value) : look.format === number ? compact(value === null ? null : Math.round(value * 100) / 100) : look.format(value)
+      // A mean of counts needs no fraction to be read at a glance.
+      const digits = measure?.definition.startsWith("distinct(") ? 1 : 100
+      const shown = adds ? compact(value) : look.format === number ? compact(value === null ? null : Math.round(value * digits) / digits) : look.format(value)
       const made = tile(panel.title, rows.length ? shown : "–", rows.length ? [adds ? "" : `on average per ${grain}; `, change(value, then)] : "nothing in this range", size)
       if (actions.length) made.querySelector("h2").append(element("span.row", {}, actions))
       return made

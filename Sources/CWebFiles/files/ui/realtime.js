@@ -8,6 +8,7 @@ export const title = "Realtime"
 export const seconds = 0
 export const controls = (context) => {
   context.dimensions = source(context.topology)?.view.dimensions ?? []
+  context.isAlwaysGrouped = true
   return context.dimensions.length ? ["by", "where"] : []
 }
 
@@ -27,6 +28,14 @@ function perMinute(rows) {
   return [...sums.entries()].sort().map(([, value]) => value)
 }
 
+/// All minutes up to the newest, also those in which nothing happened.
+function minutes(rows, from) {
+  const newest = rows.length ? Date.parse(rows.at(-1).timestamp) : 0
+  const times = []
+  for (let time = Date.parse(from); time <= newest; time += minute) times.push(new Date(time).toISOString().replace(".000Z", "Z"))
+  return times
+}
+
 export async function render(context) {
   const { topology, settings, signal } = context
   const found = source(topology)
@@ -39,8 +48,8 @@ export async function render(context) {
   const hourly = tile("Events in the hour", "–", "of event time")
   const present = tile("Users, this minute", "–", "exact")
   const rate = tile("Per second", "–", "over the last five minutes that are over")
-  const events = card(`Events per minute${by ? `, by ${by}` : ""}`, { labels: [], series: [], kind: "bar", stacked: true })
-  const people = card("Users per minute", { labels: [], series: [], kind: "area" })
+  const events = card(`Events per minute${by ? `, by ${by}` : ""}`, { labels: [], series: [], kind: "bar", stacked: true, empty: "Waiting for the first event…" })
+  const people = card("Users per minute", { labels: [], series: [], kind: "area", empty: "Waiting for the first event…" })
   const note = element("div.said", { role: "status" })
   const set = (one, value) => { one.querySelector(".number").textContent = value }
 
@@ -51,15 +60,15 @@ export async function render(context) {
     set(hourly, compact(values.reduce((a, b) => a + b, 0)))
     const over = values.slice(-6, -1)
     set(rate, over.length ? number(Math.round((10 * over.reduce((a, b) => a + b, 0)) / (60 * over.length)) / 10) : "–")
-    const { labels, series, others, times } = seriesOf(rows, "minute", zone, { name: metric })
+    const { labels, series, others } = seriesOf(rows, "minute", zone, { name: metric, times: minutes(rows, answer.from) })
     events.update({ labels, series, note: others ? `the largest 8 of ${others + 8}` : "" })
-    const newest = times.length ? Date.parse(times.at(-1)) : 0
+    const newest = rows.length ? Date.parse(rows.at(-1).timestamp) : 0
     note.replaceChildren(...(!newest ? [message(`Nothing has happened in this hour. Send something: millrace generate --http ${location.origin} --rate 100`)]
       : Date.now() - newest > 5 * minute ? [message(`The newest event is of ${new Date(newest).toLocaleString()}; this is the hour before.`)] : []))
   }
-  const showUsers = (rows) => {
+  const showUsers = (rows, answer) => {
     set(present, compact(rows.at(-1)?.value ?? 0))
-    const { labels, series } = seriesOf(rows, "minute", zone, { name: "users" })
+    const { labels, series } = seriesOf(rows, "minute", zone, { name: "users", times: minutes(rows, answer.from) })
     people.update({ labels, series })
   }
   const lost = (text) => note.replaceChildren(message(text, "bad"))
@@ -81,7 +90,7 @@ async function listen({ topology, signal }, parameters, told, lost) {
       const newest = Math.max(Date.now() - 5 * minute, ...stamps)
       const start = new Date(Math.floor(newest / minute) * minute - 59 * minute).toISOString()
       const answer = await query({ ...parameters, start_time: start }, signal)
-      told(answer.data, answer)
+      told(answer.data, { ...answer, from: start })
     } catch (error) { if (error.name != "AbortError") lost(error.message) }
     await new Promise((resolve) => setTimeout(resolve, 2000))
   }

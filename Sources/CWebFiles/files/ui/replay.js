@@ -22,7 +22,7 @@ export async function render(context) {
     compared = undefined
     context.refresh()
   }
-  const button = (text, action, isPrimary) => element(isPrimary ? "button.primary" : "button", { type: "button", onclick: action }, text)
+  const button = (text, action, isPrimary, isOff = false) => element(isPrimary ? "button.primary" : "button", { type: "button", onclick: action, disabled: isOff, "data-focus": text }, text)
   const actions = (one) => {
     if (one.generation == live) return element("strong", {}, "served")
     const made = []
@@ -37,11 +37,11 @@ export async function render(context) {
   if (said) cards.push(said)
   for (const replay of (found.replays ?? []).filter((one) => !["live", "previous", "retired", "cancelled"].includes(one.state))) cards.push(progress(replay, act, button))
   cards.push(element("section.card", {},
-    element("h2", {}, "Generations", button("Roll back", act("POST", `${path}/rollback`, {}, (answer) => `Generation ${answer.generation} is served again.`))),
+    element("h2", {}, "Generations", button("Roll back", act("POST", `${path}/rollback`, {}, (answer) => `Generation ${answer.generation} is served again.`), false, !found.generations.some((one) => one.state == "previous"))),
     element("p.note", {}, "What is served is one of these, whole. The others stand beside it: compare, and go over or back at any time."),
     table(["generation", "state", "made", "size", "events/s", "meaning", ""],
       found.generations.map((one) => [one.generation, badge(one, live), new Date(one.created_at).toLocaleString(), bytes(one.state_bytes), number(one.replay_events_per_second), one.digest.slice(0, 8), actions(one)]),
-      { numbers: [0, 3, 4] })))
+      { numbers: [3, 4] })))
   if (found.generations.length < 2) {
     cards.push(message(`There is one generation. Edit the topology's file, then: millrace plan FILE --server ${location.origin}, and millrace deploy FILE --server ${location.origin}`))
   }
