@@ -95,6 +95,8 @@ pages = {
     "operations": "operations", "replay": "replay",
 }
 
+charts = {"overview": 4, "dashboard": 5, "editor": 1, "realtime": 2, "explore": 2}
+
 
 def overview(driver):
     show(driver, "overview?days=7")
@@ -245,10 +247,10 @@ with chromium() as driver:
             show(driver, address)
             overflow = driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
             assert overflow <= 0, f"{name} has to be scrolled sideways by {overflow} at {width}"
-            expect_painted(driver, {"overview": 4, "dashboard": 5, "explore": 2}.get(name, 0))
+            expect_painted(driver, charts.get(name, 0))
             height = driver.execute_script("return Math.min(document.documentElement.scrollHeight, 4000)")
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": max(height, 700), "deviceScaleFactor": 1, "mobile": False})
-            expect_painted(driver, {"overview": 4, "dashboard": 5, "explore": 2}.get(name, 0))
+            expect_painted(driver, charts.get(name, 0))
             driver.save_screenshot(os.path.join(directory, f"{name}-{'phone' if width == 375 else theme}.png"))
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

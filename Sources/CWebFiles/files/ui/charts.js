@@ -163,14 +163,14 @@ function draw(canvas, labels, series, look) {
 
 /// Rows of an answer as one series per combination of dimensions, the largest first; the rest stays out and is counted.
 ///
-/// - times: those that are shown, where also a bucket without rows has its place.
-export function seriesOf(rows, grain, timezone, { most = 8, name = "", times = [...new Set(rows.map((row) => row.timestamp))].sort() } = {}) {
+/// - times: those that are shown, where also a bucket without rows has its place; nothing: what it then has.
+export function seriesOf(rows, grain, timezone, { most = 8, name = "", nothing = null, times = [...new Set(rows.map((row) => row.timestamp))].sort() } = {}) {
   const at = new Map(times.map((time, index) => [time, index]))
   const found = new Map()
   for (const row of rows) {
     const label = row.other ? "all others" : Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || name
     let one = found.get(label)
-    if (!one) found.set(label, one = { name: label, values: Array(times.length).fill(null), sum: 0 })
+    if (!one) found.set(label, one = { name: label, values: Array(times.length).fill(nothing), sum: 0 })
     one.values[at.get(row.timestamp)] = row.value
     one.sum += row.value ?? 0
   }

@@ -60,7 +60,7 @@ export async function render(context) {
     set(hourly, compact(values.reduce((a, b) => a + b, 0)))
     const over = values.slice(-6, -1)
     set(rate, over.length ? number(Math.round((10 * over.reduce((a, b) => a + b, 0)) / (60 * over.length)) / 10) : "–")
-    const { labels, series, others } = seriesOf(rows, "minute", zone, { name: metric, times: minutes(rows, answer.from) })
+    const { labels, series, others } = seriesOf(rows, "minute", zone, { name: metric, nothing: 0, times: minutes(rows, answer.from) })
     events.update({ labels, series, note: others ? `the largest 8 of ${others + 8}` : "" })
     const newest = rows.length ? Date.parse(rows.at(-1).timestamp) : 0
     note.replaceChildren(...(!newest ? [message(`Nothing has happened in this hour. Send something: millrace generate --http ${location.origin} --rate 100`)]
@@ -68,7 +68,7 @@ export async function render(context) {
   }
   const showUsers = (rows, answer) => {
     set(present, compact(rows.at(-1)?.value ?? 0))
-    const { labels, series } = seriesOf(rows, "minute", zone, { name: "users", times: minutes(rows, answer.from) })
+    const { labels, series } = seriesOf(rows, "minute", zone, { name: "users", nothing: 0, times: minutes(rows, answer.from) })
     people.update({ labels, series })
   }
   const lost = (text) => note.replaceChildren(message(text, "bad"))
