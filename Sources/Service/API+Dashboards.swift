@@ -1,6 +1,5 @@
 import Basics
 import Dataflow
-import Foundation
 import Runtime
 import Settings
 
