@@ -33,6 +33,18 @@ static const unsigned char ui_charts_js[] = {
 static const unsigned char ui_controls_js[] = {
 #embed "files/ui/controls.js"
 };
+static const unsigned char ui_dashboards_js[] = {
+#embed "files/ui/dashboards.js"
+};
+static const unsigned char ui_editor_js[] = {
+#embed "files/ui/editor.js"
+};
+static const unsigned char ui_questions_js[] = {
+#embed "files/ui/questions.js"
+};
+static const unsigned char ui_steps_js[] = {
+#embed "files/ui/steps.js"
+};
 static const unsigned char ui_explore_js[] = {
 #embed "files/ui/explore.js"
 };
@@ -54,6 +66,21 @@ static const unsigned char ui_replay_js[] = {
 static const unsigned char ui_text_js[] = {
 #embed "files/ui/text.js"
 };
+static const unsigned char dashboard_overview[] = {
+#embed "../../config/dashboards/overview.yaml"
+};
+static const unsigned char dashboard_funnel[] = {
+#embed "../../config/dashboards/funnel.yaml"
+};
+static const unsigned char dashboard_realtime[] = {
+#embed "../../config/dashboards/realtime.yaml"
+};
+static const unsigned char dashboard_shop[] = {
+#embed "../../config/dashboards/shop.yaml"
+};
+static const unsigned char dashboard_community[] = {
+#embed "../../config/dashboards/community.yaml"
+};
 
 #define FILE_OF(path, type, name) {path, type, name, sizeof name}
 
@@ -69,6 +96,10 @@ static const web_file all[] = {
   FILE_OF("/ui/app.js", "text/javascript; charset=utf-8", ui_app_js),
   FILE_OF("/ui/charts.js", "text/javascript; charset=utf-8", ui_charts_js),
   FILE_OF("/ui/controls.js", "text/javascript; charset=utf-8", ui_controls_js),
+  FILE_OF("/ui/dashboards.js", "text/javascript; charset=utf-8", ui_dashboards_js),
+  FILE_OF("/ui/editor.js", "text/javascript; charset=utf-8", ui_editor_js),
+  FILE_OF("/ui/questions.js", "text/javascript; charset=utf-8", ui_questions_js),
+  FILE_OF("/ui/steps.js", "text/javascript; charset=utf-8", ui_steps_js),
   FILE_OF("/ui/explore.js", "text/javascript; charset=utf-8", ui_explore_js),
   FILE_OF("/ui/funnel.js", "text/javascript; charset=utf-8", ui_funnel_js),
   FILE_OF("/ui/operations.js", "text/javascript; charset=utf-8", ui_operations_js),
@@ -80,3 +111,14 @@ static const web_file all[] = {
 
 const web_file *const web_files = all;
 const size_t web_file_count = sizeof all / sizeof all[0];
+
+static const web_file dashboards[] = {
+  FILE_OF("overview", "application/yaml", dashboard_overview),
+  FILE_OF("funnel", "application/yaml", dashboard_funnel),
+  FILE_OF("realtime", "application/yaml", dashboard_realtime),
+  FILE_OF("shop", "application/yaml", dashboard_shop),
+  FILE_OF("community", "application/yaml", dashboard_community),
+};
+
+const web_file *const web_dashboards = dashboards;
+const size_t web_dashboard_count = sizeof dashboards / sizeof dashboards[0];

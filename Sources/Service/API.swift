@@ -8,6 +8,8 @@ public struct API: Sendable {
   let node: Node
   let collector: Collector?
   let peers: PeerAccess
+  let dashboards: Dashboards
+  var feed: LiveFeed
   let version: String
   let kept: KeptAnswers
   /// Longer than that no query takes.
@@ -20,9 +22,14 @@ public struct API: Sendable {
     self.node = node
     self.peers = peers
     self.collector = collector
+    dashboards = Dashboards(in: node.data.path)
+    feed = LiveFeed()
     self.version = version
     kept = KeptAnswers(bytes: max(64 << 20, node.budget.bytes / 16))
   }
+
+  /// Ends what still tells changes. To be called when no requests come any more, and before the node stops.
+  public func stop() { feed.stop() }
 
   /// Who asks whether the process lives is told so whatever else it does.
   public static let lane: @Sendable (String) -> Server.Lane? = { path in
@@ -38,6 +45,7 @@ public struct API: Sendable {
     }
     guard
       let routes = queries(request.path) ?? route(request.path).map({ ["GET": $0] }) ?? operations(request.path)
+        ?? dashboards(request.path)
     else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
@@ -54,6 +62,7 @@ public struct API: Sendable {
 
   private func route(_ path: String) -> Route? {
     switch path {
+    case "/live": return { (request) throws(Failure) in try live(request) }
     case "/topologies": return { (_) throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
     case "/readyz": return { (_) throws(Failure) in ready() }

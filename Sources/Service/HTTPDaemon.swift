@@ -50,6 +50,17 @@ final class HTTPDaemon: @unchecked Sendable {
     }
   }
 
+  /// An answer without an end and where it goes; the library keeps it until the response is destroyed.
+  private final class Flow: Sendable {
+    let outflow: Outflow
+    let suspended: Suspended
+
+    init(_ outflow: Outflow, _ suspended: Suspended) {
+      self.outflow = outflow
+      self.suspended = suspended
+    }
+  }
+
   /// A suspended connection, which is valid until it is resumed.
   private struct Suspended: @unchecked Sendable {
     let connection: OpaquePointer
@@ -61,6 +72,10 @@ final class HTTPDaemon: @unchecked Sendable {
   private static let networkThreads: UInt32 = 2
   private static let peerThreads = 2
   private static let operationThreads = 2
+  /// Of an answer without an end, at a time.
+  private static let flowBytes = 16 << 10
+  /// That clients get to take the end of such an answer when the server stops.
+  private static let flowEndMilliseconds = 1_000
   /// So much of an unwanted body is read for the sake of a sender that only then reads the answer.
   private static let forgottenBytes = 8 << 20
 
@@ -70,8 +85,12 @@ final class HTTPDaemon: @unchecked Sendable {
   /// No more requests go to the lanes.
   private let isStopping = Mutex(false)
   private let slowHeads: SlowHeads
-  /// Connections that are suspended.
+  /// Connections that are suspended until there is an answer.
   private let waiting = DispatchGroup()
+  /// Answers without an end, which are ended when the server is; from then on there are no more.
+  private let flows = Mutex<(open: [ObjectIdentifier: Outflow], isEnding: Bool)>(([:], false))
+  /// Requests answered so that are not completed.
+  private let flowing = DispatchGroup()
   // OpaquePointer is not Sendable: see the type's comment.
   private nonisolated(unsafe) var state = State.idle
   /// The socket of the one that takes connections; guarded as `state`.
@@ -145,6 +164,14 @@ final class HTTPDaemon: @unchecked Sendable {
     isStopping.withLock { $0 = true }
     for lane in lanes.values { lane.end() }
     waiting.wait()
+    // Nor while these sleep: they wake to their end, and none sleeps again.
+    let open = flows.withLock { flows in
+      flows.isEnding = true
+      return Array(flows.open.values)
+    }
+    for outflow in open { outflow.end() }
+    // Somebody who does not read does not hold the server up.
+    _ = flowing.wait(timeout: .now() + .milliseconds(HTTPDaemon.flowEndMilliseconds))
     guardian.withLock { _ in
       switch state {
       case .running(let daemon, let former):
@@ -165,10 +192,13 @@ final class HTTPDaemon: @unchecked Sendable {
       .receive(connection!, url!, method!, version!, data, &size!.pointee, &state!.pointee)
   }
 
-  private static let completed: MHD_RequestCompletedCallback = { _, connection, state, _ in
+  private static let completed: MHD_RequestCompletedCallback = { context, connection, state, _ in
     slowHead(connection)?.requestIsDone()
-    guard let exchange = state?.pointee else { return }
-    Unmanaged<Exchange>.fromOpaque(exchange).release()
+    guard let known = state?.pointee else { return }
+    let exchange = Unmanaged<Exchange>.fromOpaque(known).takeRetainedValue()
+    if let outflow = exchange.response?.outflow {
+      Unmanaged<HTTPDaemon>.fromOpaque(context!).takeUnretainedValue().forget(outflow)
+    }
     state!.pointee = nil
   }
 
@@ -338,6 +368,7 @@ final class HTTPDaemon: @unchecked Sendable {
   }
 
   private func queue(_ connection: OpaquePointer, _ response: Response, _ exchange: Exchange) -> MHD_Result {
+    if let outflow = response.outflow { return queue(connection, response, outflow, exchange) }
     let made = response.bytes.withUnsafeBufferPointer { bytes in
       MHD_create_response_from_buffer(
         bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), HTTPDaemon.copied)
@@ -349,6 +380,57 @@ final class HTTPDaemon: @unchecked Sendable {
     }
     _ = MHD_add_response_header(made, "Server-Timing", exchange.timing)
     return MHD_queue_response(connection, UInt32(response.status), made)
+  }
+
+  private func queue(
+    _ connection: OpaquePointer, _ response: Response, _ outflow: Outflow, _ exchange: Exchange
+  ) -> MHD_Result {
+    let isTaken = flows.withLock { flows in
+      guard !flows.isEnding else { return false }
+      flows.open[ObjectIdentifier(outflow)] = outflow
+      flowing.enter()
+      return true
+    }
+    guard isTaken else {
+      outflow.close()
+      return queue(connection, HTTPDaemon.stopping, exchange)
+    }
+    let flow = Unmanaged.passRetained(Flow(outflow, Suspended(connection: connection)))
+    guard
+      let made = MHD_create_response_from_callback(
+        UInt64.max, HTTPDaemon.flowBytes, HTTPDaemon.flow, flow.toOpaque(),
+        { Unmanaged<Flow>.fromOpaque($0!).release() })
+    else {
+      flow.release()
+      return HTTPDaemon.no
+    }
+    defer { MHD_destroy_response(made) }
+    for header in response.headers + exchange.admission.headers {
+      _ = MHD_add_response_header(made, header.name, header.value)
+    }
+    return MHD_queue_response(connection, UInt32(response.status), made)
+  }
+
+  /// The next part of an answer without an end: suspends the connection when there is none yet.
+  private static let flow: MHD_ContentReaderCallback = { context, _, buffer, count in
+    let flow = Unmanaged<Flow>.fromOpaque(context!).takeUnretainedValue()
+    let suspended = flow.suspended
+    let part = flow.outflow.read(
+      into: UnsafeMutableRawBufferPointer(start: buffer, count: count),
+      wake: { MHD_resume_connection(suspended.connection) }, sleep: { MHD_suspend_connection(suspended.connection) })
+    switch part {
+    case .bytes(let count): return count
+    case .later: return 0
+    case .end: return -1  // MHD_CONTENT_READER_END_OF_STREAM
+    case .broken: return -2  // MHD_CONTENT_READER_END_WITH_ERROR
+    }
+  }
+
+  /// Its request is completed, whether or not it was queued.
+  private func forget(_ outflow: Outflow) {
+    outflow.close()
+    let wasOpen = flows.withLock { $0.open.removeValue(forKey: ObjectIdentifier(outflow)) != nil }
+    if wasOpen { flowing.leave() }
   }
 
   private static let stopping = Response.problem(503, "the server is being stopped", [Response.retrySoon])

@@ -23,7 +23,7 @@ public struct Request: Sendable {
   /// What somebody here asks for.
   static let headerNames = [
     "host", "origin", "expect", "authorization", "content-type", "content-encoding", "access-control-request-method",
-    "transfer-encoding", "if-none-match", "user-agent", "accept",
+    "transfer-encoding", "if-none-match", "user-agent", "accept", "if-match",
   ]
 
   public init(

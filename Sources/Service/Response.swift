@@ -1,6 +1,6 @@
 import Basics
 
-/// An HTTP response, whole.
+/// An HTTP response: whole, or its head and where the rest comes from.
 public struct Response: Equatable, Sendable {
   public struct Header: Equatable, Sendable {
     public var name: String
@@ -10,6 +10,8 @@ public struct Response: Equatable, Sendable {
   public var status: Int
   public var headers: [Header]
   public var bytes: [UInt8]
+  /// A body without an end, instead of `bytes`.
+  public var outflow: Outflow?
   public var body: String { String(decoding: bytes, as: UTF8.self) }
 
   init(_ status: Int, _ contentType: String, _ body: String, _ more: [Header] = []) {
@@ -26,6 +28,13 @@ public struct Response: Equatable, Sendable {
         Header(name: "Cache-Control", value: "no-store"),
         Header(name: "X-Content-Type-Options", value: "nosniff"),
       ] + more
+  }
+
+  /// Events as they come, of which nothing may be kept on the way.
+  static func events(_ outflow: Outflow) -> Response {
+    var response = Response(200, "text/event-stream", "", [Header(name: "X-Accel-Buffering", value: "no")])
+    response.outflow = outflow
+    return response
   }
 
   /// Without a body.
@@ -80,8 +89,10 @@ public struct Response: Equatable, Sendable {
     case 406: "Not Acceptable"
     case 409: "Conflict"
     case 410: "Gone"
+    case 412: "Precondition Failed"
     case 413: "Content Too Large"
     case 415: "Unsupported Media Type"
+    case 428: "Precondition Required"
     case 429: "Too Many Requests"
     case 503: "Service Unavailable"
     default: "Internal Server Error"

@@ -37,7 +37,7 @@ enum WebFiles {
     return response
   }
 
-  private static func tag(_ bytes: [UInt8]) -> String {
+  static func tag(_ bytes: [UInt8]) -> String {
     // FNV-1a, 64 bits: two editions of a file are told apart, nothing more.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -18,7 +18,8 @@ enum Millrace {
       Command(Funnel.syntax, Funnel.run), Command(Export.syntax, Export.run),
       Command(Quarantine.syntax, Quarantine.run), Command(LogCommand.syntax, LogCommand.run),
       Command(DoctorCommand.syntax, DoctorCommand.run),
-      Command(Keys.syntax, Keys.run), Command(Generate.syntax, Generate.run), Command(Benchmark.syntax, Benchmark.run),
+      Command(DashboardsCommand.syntax, DashboardsCommand.run), Command(Keys.syntax, Keys.run),
+      Command(Generate.syntax, Generate.run), Command(Benchmark.syntax, Benchmark.run),
     ]
   }
 

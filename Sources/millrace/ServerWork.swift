@@ -18,13 +18,13 @@ struct ServerWork {
     self.url = url
   }
 
-  /// The object that a 200 or 202 brings, and its text.
+  /// The object that a 200, 201 or 202 brings, and its text.
   func ask(
     _ method: String, _ path: String, _ items: [(name: String, value: String)] = [], body: String = "",
     seconds: Double = 60
   ) throws(Failure) -> (object: [String: Any], text: String) {
     let answer = try HTTPClient.ask(method, url, path, items, body: Array(body.utf8), seconds: seconds)
-    guard answer.status == 200 || answer.status == 202 else {
+    guard (200...202).contains(answer.status) else {
       throw answer.status < 500 ? .invalid(answer.problem) : .unavailable(answer.problem)
     }
     let text = String(decoding: answer.bytes, as: UTF8.self)

@@ -72,4 +72,19 @@ import Testing
     if seen.code != 0 { Issue.record("\(seen.errors.suffix(3_000))") }
     #expect(server.end(SIGTERM) == 0)
   }
+
+  /// The dashboards that come along, over the events of others where they are there.
+  @Test(
+    .enabled(if: RealData.areThere, "the real event logs are not beside this checkout"),
+    arguments: [RealData.store, .travel])
+  func shippedDashboardsShowRealEvents(_ real: RealData) throws {
+    guard let python = python() else { return }
+    let data = scratch.path(real.topology)
+    #expect(Program.run("import", real.path, "--data", data).code == 0)
+    let server = Served(["topologies/\(real.topology).yaml", "--data", data])
+    server.waitUntilReady()
+    let seen = Peers.run(python, "shipped.py", [server.url, try screenshot(""), real.topology])
+    if seen.code != 0 { Issue.record("\(seen.errors.suffix(3_000))") }
+    #expect(server.end(SIGTERM) == 0)
+  }
 }

@@ -52,6 +52,19 @@ final class RawClient {
     }
   }
 
+  /// As far as that text, and what came with its end; false when the server closed before, or said nothing for 20 s.
+  ///
+  /// - `all`: what has come so far, with what comes now.
+  func read(into all: inout String, until text: String) -> Bool {
+    var part = [UInt8](repeating: 0, count: 1 << 16)
+    while !all.contains(text) {
+      let count = recv(descriptor, &part, part.count, 0)
+      guard count > 0 else { return false }
+      all += String(decoding: part[..<count], as: UTF8.self)
+    }
+    return true
+  }
+
   /// One request on a connection of its own; head and body of the answer.
   static func ask(_ port: UInt16, _ method: String, _ target: String, host: String = "127.0.0.1") -> (
     head: String, body: String

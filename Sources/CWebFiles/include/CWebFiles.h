@@ -15,4 +15,8 @@ typedef struct {
 extern const web_file *_Nonnull const web_files;
 extern const size_t web_file_count;
 
+/// Dashboards in YAML; `path` is the id of one.
+extern const web_file *_Nonnull const web_dashboards;
+extern const size_t web_dashboard_count;
+
 #endif

@@ -67,6 +67,7 @@ enum Serve {
 final class Serving: Sendable {
   let node: Node
   private let server: Server
+  private let api: API
   private let collector: Collector?
   private let advertised: String?
   private let tls: Configuration.TLS?
@@ -109,7 +110,7 @@ final class Serving: Sendable {
     var peers = PeerAccess()
     if tls != nil { peers.scheme = "https" }
     peers.key = place.configuration.peerKey
-    let api = API(node, collector: collector, peers: peers, version: Millrace.version)
+    api = API(node, collector: collector, peers: peers, version: Millrace.version)
     var http = try Serving.options(place)
     http.isPublic = isInsecure || !keys.isOpen
     http.headers = door.visitors.headers
@@ -201,6 +202,7 @@ final class Serving: Sendable {
 
   func stop() {
     server.stop()
+    api.stop()
     collector?.stop()
     node.stop()
   }

@@ -47,9 +47,11 @@ export function controls(fields, context) {
       settings.from ? element("option", { value: settings.days ?? "14", selected: true }, "from … to") : null)],
     from: () => ["From", element("input", { type: "date", name: "from", value: current.from, onchange: (event) => go({ from: event.target.value, to: current.to }) })],
     to: () => ["Before", element("input", { type: "date", name: "to", value: current.to, onchange: (event) => go({ from: current.from, to: event.target.value }) })],
-    grain: () => ["Per", select("grain", [["", "automatic"], ["minute", "minute"], ["hour", "hour"], ["day", "day"]], settings.grain ?? "")],
+    grain: () => ["Per", select("grain", [["", "automatic"], ...(context.grains ?? ["minute", "hour", "day"]).map((name) => [name, name])], settings.grain ?? "")],
+    top: () => ["Only the top", select("top", [["", "all"], ...["3", "5", "8", "12"].map((count) => [count, count])], settings.top ?? "")],
+    compare: () => ["Compared with", select("compare", [["", "nothing"], ["previous_period", "the time before"]], settings.compare ?? "")],
     timezone: () => ["Time zone", select("timezone", zones().map((zone) => [zone, zone]), timezone(settings))],
-    by: () => ["Grouped by", select("by", [["", "nothing"], ...(context.dimensions ?? []).map((name) => [name, name])], settings.by ?? "")],
+    by: () => ["Grouped by", select("by", [...(context.isAlwaysGrouped ? [] : [["", "nothing"]]), ...(context.dimensions ?? []).map((name) => [name, name])], settings.by ?? "")],
     where: () => ["Only where", element("input", {
       type: "search", name: "where", size: 28, value: settings.where ?? "", placeholder: "geo.country = 'DE'", onchange: change("where"),
     })],

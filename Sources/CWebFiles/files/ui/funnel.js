@@ -1,7 +1,8 @@
-// How many get from each step to the next, and where they come from.
+// How many get from each step to the next, and where they come from: declared funnels, and any other one.
 import { ask } from "./api.js"
 import { range } from "./controls.js"
-import { element, message, number, percent, seconds, table } from "./text.js"
+import { steps } from "./steps.js"
+import { element, message, number, percent, table } from "./text.js"
 
 export const title = "Funnel"
 export const controls = (context) => {
@@ -11,7 +12,24 @@ export const controls = (context) => {
 
 const funnels = (topology) => topology.views.filter((view) => view.kind == "funnel")
 
+/// Whether this server computes funnels that nobody declared; nobody knows before it was asked.
+let takesOthers
+
 export async function render(context) {
+  const cards = await declared(context)
+  takesOthers ??= await ask("/funnels", { signal: context.signal }).then(() => true, (error) => {
+    if (error.name == "AbortError") throw error
+    return false
+  })
+  if (takesOthers) {
+    cards.push(...(await other(context)))
+    // A form that somebody fills in is left alone.
+    if (context.settings.steps !== undefined || document.activeElement?.closest?.(".other")) context.refreshSeconds = 0
+  }
+  return cards
+}
+
+async function declared(context) {
   const { topology, settings, signal } = context
   const view = funnels(topology).find((one) => one.name == settings.view) ?? funnels(topology)[0]
   if (!view) return [message("This topology has no funnel. Add one to its file: views: { checkout: { funnel: { steps: […], within: 24h } } }")]
@@ -22,28 +40,70 @@ export async function render(context) {
   context.freshness(answer)
   const entered = answer.steps[0].users_completed
   if (!entered) return [message(`Nobody entered ${view.name} from ${from} to ${to}. Choose another range.`)]
-  const step = (one, index) => {
-    const fill = element("div.fill")
-    fill.style.width = `${(100 * one.users_completed) / entered}%`
-    return element("div.step", {},
-      element("div", {}, element("strong", {}, one.name), element("br"), element("small", {}, index ? `${percent(one.conversion_rate)} of the step before` : "entered")),
-      element("div.track", { title: `${number(one.users_completed)} users` }, fill),
-      element("div", {}, number(one.users_completed), element("br"),
-        element("small", {}, index ? `${percent(one.users_completed / entered)}, after ${seconds(one.median_seconds_from_previous)}` : "users")))
-  }
   const last = answer.steps[answer.steps.length - 1]
   const cards = [
-    element("section.card", {}, element("h2", {}, `${view.name}: ${percent(last.users_completed / entered)} of ${number(entered)} users reach ${last.name}, within ${view.within}`),
-      element("div.steps", {}, answer.steps.map(step))),
+    element("section.card", {}, element("h2", {}, `${view.name}: ${percent(last.users_completed / entered)} of ${number(entered)} users reach ${last.name}, within ${view.within}`), steps(answer.steps)),
   ]
-  if (answer.breakdown) {
-    const rows = answer.breakdown
-      .map((one) => [one.value ?? "(none)", ...one.steps.map((at) => at.users_completed)])
-      .sort((a, b) => b[1] - a[1])
-    cards.push(element("section.card", {}, element("h2", {}, `By ${view.by}`),
-      table([view.by, ...answer.steps.map((one) => one.name), "conversion"],
-        rows.map((row) => [row[0], ...row.slice(1).map(number), percent(row[row.length - 1] / row[1])]),
-        { numbers: answer.steps.map((_, index) => index + 1).concat(answer.steps.length + 1) })))
-  }
+  if (answer.breakdown) cards.push(breakdown(`By ${view.by}`, view.by, answer))
   return cards
+}
+
+function breakdown(heading, by, answer) {
+  const rows = answer.breakdown.map((one) => [one.value ?? "(none)", ...one.steps.map((at) => at.users_completed)]).sort((a, b) => b[1] - a[1])
+  return element("section.card", {}, element("h2", {}, heading),
+    table([by, ...answer.steps.map((one) => one.name), "conversion"],
+      rows.map((row) => [row[0], ...row.slice(1).map(number), percent(row[1] ? row[row.length - 1] / row[1] : null)]),
+      { numbers: answer.steps.map((_, index) => index + 1).concat(answer.steps.length + 1) }))
+}
+
+/// A funnel that is computed from the log: its definition stands in the address, so it can be passed on.
+async function other(context) {
+  const { topology, settings, signal } = context
+  const dates = range(context)
+  const last = new Date(Date.parse(dates.to) - 86400000).toISOString().slice(0, 10)
+  const form = element("form.fields", {
+    onsubmit: (event) => {
+      event.preventDefault()
+      const values = Object.fromEntries(new FormData(form))
+      context.go({ steps: values.steps.trim(), window: values.window, breakdown: values.breakdown.trim() })
+    },
+  },
+    element("label.field.wide", {}, "Steps, with commas between", element("input", { name: "steps", required: true, value: settings.steps ?? "", placeholder: "page_view, view_product, purchase" })),
+    element("label.field", {}, "Within hours", element("input", { name: "window", type: "number", min: 1, max: 2160, required: true, value: settings.window ?? "24" })),
+    element("label.field", {}, "Broken down by", element("input", { name: "breakdown", value: settings.breakdown ?? "", placeholder: "geo.country" })),
+    element("div.row", {}, element("button.primary", {}, "Compute"), settings.steps ? element("button", { type: "button", onclick: () => context.go({ steps: "", window: "", breakdown: "" }) }, "Clear") : null))
+  const card = element("section.card.other", {}, element("h2", {}, "Any other funnel"),
+    element("p.note", {}, `Read from the log, entries from ${dates.from} to ${last}; it takes as long as the log is.`), form)
+  if (!settings.steps) return [card]
+  const result = element("div.said", { role: "status" }, element("p.note", {}, "It is being begun…"))
+  card.append(result)
+  compute({ topology, signal, result, from: dates.from, last, settings }).catch((error) => {
+    if (error.name != "AbortError") result.replaceChildren(message(error.message, "bad"))
+  })
+  return [card]
+}
+
+async function compute({ topology, signal, result, from, last, settings }) {
+  const begun = await ask("/funnels", {
+    method: "POST", signal, body: JSON.stringify({
+      topology: topology.name, steps: settings.steps.split(",").map((one) => one.trim()).filter(Boolean), window_hours: Number(settings.window) || 24, start_date: from, end_date: last,
+      ...(settings.breakdown ? { breakdown: settings.breakdown } : {}),
+    }),
+  })
+  const bar = element("progress", { max: 1, "aria-label": "computed" })
+  const said = element("p.note", {})
+  result.replaceChildren(bar, said)
+  for (;;) {
+    const answer = await ask(`/funnels/${encodeURIComponent(begun.funnel_id)}/results`, { signal })
+    if (answer.steps) {
+      result.replaceChildren(steps(answer.steps), ...(answer.breakdown ? [breakdown(`By ${settings.breakdown}`, settings.breakdown, answer)] : []),
+        element("p.note", {}, `Computed ${new Date(answer.computed_at).toLocaleString()}.`))
+      return
+    }
+    if (["failed", "cancelled"].includes(answer.state)) return result.replaceChildren(message(answer.message ?? `It was ${answer.state}.`, "bad"))
+    if (typeof answer.progress == "number") bar.value = answer.progress
+    said.textContent = `${answer.state ?? "running"}${typeof answer.progress == "number" ? `, ${percent(answer.progress)}` : ""}`
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    if (signal.aborted) return
+  }
 }

@@ -1,8 +1,9 @@
 // What happens on the site: events, people, sessions, and where they come from.
 import { query } from "./api.js"
-import { card, seriesOf } from "./charts.js"
+import { card, ranking, seriesOf, tile } from "./charts.js"
 import { grainFor, range, timezone } from "./controls.js"
-import { compact, element, message, number, percent, seconds, table } from "./text.js"
+import { change } from "./questions.js"
+import { compact, message, number, percent, seconds } from "./text.js"
 
 export const title = "Overview"
 export const controls = (context) => {
@@ -86,25 +87,21 @@ export async function render(context) {
 
 function tiles(answers) {
   const made = []
-  const tile = (title, value, note) => made.push(
-    element("section.card.tile", {}, element("h2", {}, title), element("div.number", {}, value), element("div.note", {}, note ?? "")))
-  const change = (now, then) => {
-    if (!then) return "no earlier numbers"
-    const ratio = now / then - 1
-    return element("span", {}, element(ratio < 0 ? "span.down" : "span.up", {}, `${ratio < 0 ? "▼" : "▲"} ${percent(Math.abs(ratio))}`), " against the time before")
-  }
-  if (answers.events) tile("Events", compact(sum(answers.events.data)), answers.eventsBefore && change(sum(answers.events.data), sum(answers.eventsBefore.data)))
+  const against = (name) => answers[`${name}Before`] && change(sum(answers[name].data), sum(answers[`${name}Before`].data))
+  if (answers.events) made.push(tile("Events", compact(sum(answers.events.data)), against("events")))
   if (answers.people) {
     const daysSeen = new Set(answers.people.data.map((row) => row.timestamp)).size
-    tile("Users per day", daysSeen ? compact(Math.round(sum(answers.people.data) / daysSeen)) : "–", "exact, on average over the days")
+    made.push(tile("Users per day", daysSeen ? compact(Math.round(sum(answers.people.data) / daysSeen)) : "–", "exact, on average over the days"))
   }
-  if (answers.sessions) tile("Sessions", compact(sum(answers.sessions.data)), answers.sessionsBefore && change(sum(answers.sessions.data), sum(answers.sessionsBefore.data)))
+  if (answers.sessions) made.push(tile("Sessions", compact(sum(answers.sessions.data)), against("sessions")))
   if (answers.bounces && answers.sessions) {
     const all = sum(answers.sessions.data)
-    tile("Bounce rate", percent(all ? sum(answers.bounces.data) / all : null), `${number(sum(answers.bounces.data))} sessions of one event`)
+    made.push(tile("Bounce rate", percent(all ? sum(answers.bounces.data) / all : null), `${number(sum(answers.bounces.data))} sessions of one event`))
   }
   return made
 }
+
+const names = { "geo.country": "Countries", "page.path": "Pages", "event_type": "What happens", "device.type": "Devices" }
 
 function top(dimension, rows) {
   const totals = new Map()
@@ -112,15 +109,5 @@ function top(dimension, rows) {
     const value = row.dimensions[dimension] ?? "(none)"
     totals.set(value, (totals.get(value) ?? 0) + (row.value ?? 0))
   }
-  const sorted = [...totals].sort((a, b) => b[1] - a[1]).slice(0, 12)
-  const most = sorted[0]?.[1] ?? 1
-  const all = [...totals.values()].reduce((a, b) => a + b, 0)
-  const names = { "geo.country": "Countries", "page.path": "Pages", "event_type": "What happens", "device.type": "Devices" }
-  const bar = (value) => {
-    const made = element("span.bar")
-    made.style.width = `${Math.max(1, Math.round((value / most) * 90))}px`
-    return made
-  }
-  return element("section.card.third", {}, element("h2", {}, names[dimension] ?? dimension),
-    table([dimension, "events", "share", ""], sorted.map(([name, value]) => [name, number(value), percent(value / all), bar(value)]), { numbers: [1, 2] }))
+  return ranking(names[dimension] ?? dimension, [dimension, "events"], [...totals])
 }

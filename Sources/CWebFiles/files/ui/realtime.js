@@ -1,47 +1,97 @@
-// The last hour, minute by minute.
-import { query } from "./api.js"
-import { card, seriesOf } from "./charts.js"
-import { element, compact, message } from "./text.js"
+// The last hour, minute by minute, as it changes.
+import { follow, query } from "./api.js"
+import { card, seriesOf, tile } from "./charts.js"
+import { element, compact, message, number } from "./text.js"
 
 export const title = "Realtime"
-export const seconds = 2
-export const controls = () => []
+// It is told what changes.
+export const seconds = 0
+export const controls = (context) => {
+  context.dimensions = source(context.topology)?.view.dimensions ?? []
+  context.isAlwaysGrouped = true
+  return context.dimensions.length ? ["by", "where"] : []
+}
 
-export async function render(context) {
-  const { topology, signal } = context
+const minute = 60000
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+
+function source(topology) {
   const view = topology.views.find((one) => one.kind == "rollup" && one.of == "events" && one.grains.some((kept) => kept.grain == "minute"))
   const metric = view?.measures.find((one) => one.definition == "count")?.name
-  if (!metric) return [message("No view of this topology counts events by the minute: grains: { minute: 7d }.")]
-  const stamps = topology.partitions.map((one) => Date.parse(one.newest_stamp ?? "")).filter((time) => time > 0)
-  if (!stamps.length) return [message("Nothing has arrived yet. Send something: millrace generate --http " + location.origin + " --rate 100")]
-  const newest = Math.max(...stamps)
-  const minute = 60000
-  const start = new Date(Math.floor(newest / minute) * minute - 59 * minute).toISOString()
-  const end = new Date(Math.floor(newest / minute) * minute + minute).toISOString()
-  const common = { topology: topology.name, view: view.name, granularity: "minute", start_time: start, end_time: end }
-  const users = view.measures.find((one) => one.definition.startsWith("distinct("))?.name
-  const type = view.dimensions.includes("event_type") ? "event_type" : view.dimensions[0]
-  const [counts, people] = await Promise.all([
-    query({ ...common, metric, group_by: type }, signal),
-    users ? query({ ...common, metric: users }, signal) : null,
-  ])
-  context.freshness(counts)
-  const perMinute = new Map()
-  for (const row of counts.data) perMinute.set(row.timestamp, (perMinute.get(row.timestamp) ?? 0) + row.value)
-  const values = [...perMinute.entries()].sort().map(([, value]) => value)
-  const tile = (name, value, note) => element("section.card.tile", {}, element("h2", {}, name), element("div.number", {}, value), element("div.note", {}, note))
-  const { labels, series } = seriesOf(counts.data, "minute", Intl.DateTimeFormat().resolvedOptions().timeZone)
-  const cards = []
-  if (Date.now() - newest > 5 * minute) cards.push(message(`The newest event came ${new Date(newest).toLocaleString()}; this is the hour before.`))
-  cards.push(
-    tile("Events, last minute that is over", compact(values.at(-2) ?? values.at(-1) ?? 0), "by the minute of the event"),
-    tile("Events in the hour", compact(values.reduce((a, b) => a + b, 0)), "of event time"),
-    ...(people ? [tile("Users, this minute", compact(people.data.at(-1)?.value ?? 0), "exact")] : []),
-    tile("Behind", `${topology.partitions.reduce((sum, one) => sum + (one.lag ?? 0), 0)}`, "records that are not counted yet"),
-    card("Events per minute", { labels, series, kind: "bar", stacked: true }))
-  if (people) {
-    const one = seriesOf(people.data, "minute", undefined, { name: "users" })
-    cards.push(card("Users per minute", { labels: one.labels, series: one.series, kind: "area" }))
+  return metric && { view, metric, users: view.measures.find((one) => one.definition.startsWith("distinct("))?.name }
+}
+
+/// Per minute, of all that is there.
+function perMinute(rows) {
+  const sums = new Map()
+  for (const row of rows) sums.set(row.timestamp, (sums.get(row.timestamp) ?? 0) + (row.value ?? 0))
+  return [...sums.entries()].sort().map(([, value]) => value)
+}
+
+/// All minutes up to the newest, also those in which nothing happened.
+function minutes(rows, from) {
+  const newest = rows.length ? Date.parse(rows.at(-1).timestamp) : 0
+  const times = []
+  for (let time = Date.parse(from); time <= newest; time += minute) times.push(new Date(time).toISOString().replace(".000Z", "Z"))
+  return times
+}
+
+export async function render(context) {
+  const { topology, settings, signal } = context
+  const found = source(topology)
+  if (!found) return [message("No view of this topology counts events by the minute. Give one the grain: grains: { minute: 7d }.")]
+  const { view, metric, users } = found
+  const usual = view.dimensions.includes("event_type") ? "event_type" : view.dimensions[0]
+  const by = view.dimensions.includes(settings.by) ? settings.by : usual
+  const common = { topology: topology.name, view: view.name, granularity: "minute", where: settings.where }
+  const lately = tile("Events, last minute that is over", "–", "by the minute of the event")
+  const hourly = tile("Events in the hour", "–", "of event time")
+  const present = tile("Users, this minute", "–", "exact")
+  const rate = tile("Per second", "–", "over the last five minutes that are over")
+  const events = card(`Events per minute${by ? `, by ${by}` : ""}`, { labels: [], series: [], kind: "bar", stacked: true, empty: "Waiting for the first event…" })
+  const people = card("Users per minute", { labels: [], series: [], kind: "area", empty: "Waiting for the first event…" })
+  const note = element("div.said", { role: "status" })
+  const set = (one, value) => { one.querySelector(".number").textContent = value }
+
+  const showEvents = (rows, answer) => {
+    context.freshness(answer)
+    const values = perMinute(rows)
+    set(lately, compact(values.at(-2) ?? values.at(-1) ?? 0))
+    set(hourly, compact(values.reduce((a, b) => a + b, 0)))
+    const over = values.slice(-6, -1)
+    set(rate, over.length ? number(Math.round((10 * over.reduce((a, b) => a + b, 0)) / (60 * over.length)) / 10) : "–")
+    const { labels, series, others } = seriesOf(rows, "minute", zone, { name: metric, nothing: 0, times: minutes(rows, answer.from) })
+    events.update({ labels, series, note: others ? `the largest 8 of ${others + 8}` : "" })
+    const newest = rows.length ? Date.parse(rows.at(-1).timestamp) : 0
+    note.replaceChildren(...(!newest ? [message(`Nothing has happened in this hour. Send something: millrace generate --http ${location.origin} --rate 100`)]
+      : Date.now() - newest > 5 * minute ? [message(`The newest event is of ${new Date(newest).toLocaleString()}; this is the hour before.`)] : []))
   }
-  return cards
+  const showUsers = (rows, answer) => {
+    set(present, compact(rows.at(-1)?.value ?? 0))
+    const { labels, series } = seriesOf(rows, "minute", zone, { name: "users", nothing: 0, times: minutes(rows, answer.from) })
+    people.update({ labels, series })
+  }
+  const lost = (text) => note.replaceChildren(message(text, "bad"))
+  listen(context, { ...common, metric, group_by: by }, showEvents, lost)
+  if (users) listen(context, { ...common, metric: users }, showUsers, () => {})
+  return [note, lately, hourly, ...(users ? [present] : []), rate, events, ...(users ? [people] : [])]
+}
+
+/// By the stream, or, where a server has none to give, by asking every other second.
+async function listen({ topology, signal }, parameters, told, lost) {
+  try {
+    return await follow({ ...parameters, buckets: 60 }, signal, told, lost)
+  } catch (error) {
+    if (error.status != 404 && error.status != 405) return lost(error.message)
+  }
+  while (!signal.aborted) {
+    try {
+      const stamps = topology.partitions.map((one) => Date.parse(one.newest_stamp ?? "")).filter((time) => time > 0)
+      const newest = Math.max(Date.now() - 5 * minute, ...stamps)
+      const start = new Date(Math.floor(newest / minute) * minute - 59 * minute).toISOString()
+      const answer = await query({ ...parameters, start_time: start }, signal)
+      told(answer.data, { ...answer, from: start })
+    } catch (error) { if (error.name != "AbortError") lost(error.message) }
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+  }
 }

@@ -22,7 +22,7 @@ export async function render(context) {
     compared = undefined
     context.refresh()
   }
-  const button = (text, action, isPrimary) => element(isPrimary ? "button.primary" : "button", { type: "button", onclick: action }, text)
+  const button = (text, action, isPrimary, isOff = false) => element(isPrimary ? "button.primary" : "button", { type: "button", onclick: action, disabled: isOff, "data-focus": text }, text)
   const actions = (one) => {
     if (one.generation == live) return element("strong", {}, "served")
     const made = []
@@ -37,10 +37,11 @@ export async function render(context) {
   if (said) cards.push(said)
   for (const replay of (found.replays ?? []).filter((one) => !["live", "previous", "retired", "cancelled"].includes(one.state))) cards.push(progress(replay, act, button))
   cards.push(element("section.card", {},
-    element("h2", {}, "Generations", button("Roll back", act("POST", `${path}/rollback`, {}, (answer) => `Generation ${answer.generation} is served again.`))),
+    element("h2", {}, "Generations", button("Roll back", act("POST", `${path}/rollback`, {}, (answer) => `Generation ${answer.generation} is served again.`), false, !found.generations.some((one) => one.state == "previous"))),
+    element("p.note", {}, "What is served is one of these, whole. The others stand beside it: compare, and go over or back at any time."),
     table(["generation", "state", "made", "size", "events/s", "meaning", ""],
       found.generations.map((one) => [one.generation, badge(one, live), new Date(one.created_at).toLocaleString(), bytes(one.state_bytes), number(one.replay_events_per_second), one.digest.slice(0, 8), actions(one)]),
-      { numbers: [0, 3, 4] })))
+      { numbers: [3, 4] })))
   if (found.generations.length < 2) {
     cards.push(message(`There is one generation. Edit the topology's file, then: millrace plan FILE --server ${location.origin}, and millrace deploy FILE --server ${location.origin}`))
   }
@@ -67,12 +68,16 @@ const compare = (context, path, a, b) => async () => {
   context.refresh()
   try {
     const answer = await ask(`${path}/diff`, { parameters: { a, b } })
+    const kinds = ["changed", "added", "removed"]
+    const differing = answer.views.filter((view) => kinds.some((kind) => view[kind]))
     compared = [
-      element("section.card", {}, element("h2", {}, `Generation ${answer.b} against ${answer.a}`),
+      element("section.card.half", {}, element("h2", {}, `Generation ${answer.b} against ${answer.a}`),
         table(["view", "equal", "changed", "added", "removed", "not rebuilt"],
           answer.views.map((view) => [view.view, view.equal, view.changed, view.added, view.removed, view.not_rebuilt ?? 0].map((value, index) => (index ? number(value) : value))),
-          { numbers: [1, 2, 3, 4, 5] })),
-      ...answer.views.filter((view) => view.largest?.length).map(movers),
+          { numbers: [1, 2, 3, 4, 5] }),
+        differing.length ? null : element("p.note", {}, "They say the same in every cell.")),
+      card("Cells that differ", { labels: answer.views.map((view) => view.view), series: kinds.map((kind) => ({ name: kind, values: answer.views.map((view) => view[kind]) })), kind: "bar", stacked: true, size: "half" }),
+      ...answer.views.filter((view) => view.largest?.length).flatMap(movers),
     ]
   } catch (error) { compared = [message(error.message, "bad")] }
   context.refresh()
@@ -81,8 +86,13 @@ const compare = (context, path, a, b) => async () => {
 function movers(view) {
   const name = (one) => [one.bucket, ...Object.values(one.dimensions ?? {}).map((value) => value ?? "(none)"), one.measure].join(" · ")
   const largest = view.largest.slice(0, 12)
-  return card(`${view.view}: the largest of what differs`, {
-    labels: largest.map(name), kind: "bar",
-    series: [{ name: "before", values: largest.map((one) => Number(one.a ?? 0)) }, { name: "after", values: largest.map((one) => Number(one.b ?? 0)) }],
-  })
+  const signed = (value) => `${value > 0 ? "+" : ""}${number(value)}`
+  return [
+    card(`${view.view}: the largest of what differs`, {
+      labels: largest.map(name), kind: "bar", size: "half",
+      series: [{ name: "before", values: largest.map((one) => Number(one.a ?? 0)) }, { name: "after", values: largest.map((one) => Number(one.b ?? 0)) }],
+    }),
+    element("section.card.half", {}, element("h2", {}, `${view.view}: by how much`),
+      table(["cell", "before", "after", "difference"], largest.map((one) => [name(one), number(Number(one.a ?? 0)), number(Number(one.b ?? 0)), signed(Number(one.b ?? 0) - Number(one.a ?? 0))]), { numbers: [1, 2, 3] })),
+  ]
 }

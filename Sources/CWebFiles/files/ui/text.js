@@ -15,8 +15,8 @@ export const bytes = (value) => {
 }
 export const seconds = (value) => {
   if (value === null || value === undefined) return "–"
-  if (value < 120) return `${Number(value).toFixed(value < 10 ? 1 : 0)} s`
-  if (value < 7200) return `${Math.round(value / 60)} min`
+  if (value < 120) return `${value == 0 ? 0 : Number(value).toFixed(value < 10 ? 1 : 0)} s`
+  if (value < 7200) return `${value < 600 ? number(Math.round(value / 6) / 10) : Math.round(value / 60)} min`
   return value < 172800 ? `${Math.round(value / 3600)} h` : `${Math.round(value / 86400)} d`
 }
 
