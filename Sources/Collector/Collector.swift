@@ -56,6 +56,7 @@ public final class Collector: Sendable {
 
   public let options: Options
   public let counts = CollectorCounts()
+  public let clocks = ClientClocks()
   private let room: InFlight
   private let destination: any Destination
   private let spare = Mutex<[Spare]>([])
@@ -149,6 +150,7 @@ public final class Collector: Sendable {
     try adapter.read(Body(bytes: bytes, isLines: isLines, path: posted.path, admittance: admittance), into: intake)
     try admittance?.check()
     intake.judge(keepsUnusable: adapter.keepsUnusable)
+    clocks.add(received: intake.receivedAt, sentAt: intake.sentAt, events: intake.ages)
   }
 
   private func inflate(

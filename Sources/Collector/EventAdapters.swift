@@ -12,6 +12,7 @@ public struct OneEvent: Adapter {
     // A document that is none is judged like any event that cannot be read.
     let event = body.bytes.trimmed
     guard intake.parts.open(event) == .whole else { return intake.add(event) }
+    intake.tellSentAt(intake.parts.member("sent_at"))
     let id = intake.parts.member("event_id")
     guard id?.isMissing ?? true else { return intake.add(event) }
     let made = "\"\(UUIDv7.make(milliseconds: intake.receivedAt))\""
@@ -32,7 +33,8 @@ public struct OneEvent: Adapter {
   }
 }
 
-/// `POST /events/batch`: `{"events": [...]}`, or one event per line. Each is taken or refused by itself.
+/// `POST /events/batch`: `{"events": [...]}`, or one event per line. Each is taken or refused by itself. A `sent_at` of the
+/// document, a time, becomes one of each event that has none.
 public struct EventList: Adapter {
   public init() {}
 
@@ -44,7 +46,15 @@ public struct EventList: Adapter {
     guard found == .whole, intake.parts.eventCount <= Intake.eventLimit else {
       throw Refusal(.tooLarge, "there are more than \(Intake.eventLimit) events in the body; send fewer at a time")
     }
-    for index in 0..<intake.parts.eventCount { intake.add(body.bytes.part(intake.parts.events[index])) }
+    let sentAt = body.isLines ? nil : intake.tellSentAt(intake.parts.member("sent_at"))
+    for index in 0..<intake.parts.eventCount {
+      let event = body.bytes.part(intake.parts.events[index])
+      if let sentAt, intake.eventParts.open(event) == .whole, intake.eventParts.member("sent_at") == nil {
+        intake.add(event) { $0.member("sent_at", json: sentAt.value) }
+      } else {
+        intake.add(event)
+      }
+    }
   }
 
   public func answer(_ intake: Intake) throws(Refusal) -> String {

@@ -29,6 +29,10 @@ public final class Intake {
   public private(set) var refused: [Refused] = []
   /// Events to be appended.
   public private(set) var taken = 0
+  /// When the sender says it sent this, in milliseconds since 1970 by its own clock.
+  public private(set) var sentAt: Int64?
+  /// Of the usable events.
+  private(set) var ages = ClientClocks.Distribution()
   /// Events added.
   public var count: Int { ranges.count }
 
@@ -58,6 +62,20 @@ public final class Intake {
     rows.removeAll(keepingCapacity: true)
     refused.removeAll()
     taken = 0
+    sentAt = nil
+    ages.clear()
+  }
+
+  /// The sender's word on when it sent this. Nil, as if it had said nothing, when that is no time.
+  @discardableResult
+  public func tellSentAt(_ told: BodyParts.Member?) -> BodyParts.Member? {
+    guard let told, !told.isMissing else { return nil }
+    if let text = told.text {
+      sentAt = Timestamp(String(decoding: text, as: UTF8.self))?.milliseconds
+    } else {
+      sentAt = Int64(String(decoding: told.value, as: UTF8.self))
+    }
+    return sentAt == nil ? nil : told
   }
 
   /// Whose the events are that are added from now on, where events say it themselves: their `User-Agent` and address, as JSON
@@ -131,6 +149,7 @@ public final class Intake {
       guard let rejection = Rejection(rawValue: batch.status[row]) else {
         Intake.makeOneLine(base + Int(ranges[row].offset), Int(ranges[row].length))
         rows.append(row)
+        ages.add(received: receivedAt, told: batch.time[row])
         continue
       }
       if keepsUnusable {

@@ -6,7 +6,7 @@ import Events
 /// Everything sent stays in the record. Added under our names: `uuid` as `event_id`, `event` as `event_type`, `distinct_id` as
 /// `user_id`, and of `properties` the page, the device and the country. A name of ours that the event has is left alone.
 ///
-/// Their Python library names no ids unless it is told to. Where an event has a time, its id is then made of its bytes, which are
+/// Older Python libraries of theirs name no ids unless told to. Where an event has a time, its id is then made of its bytes, which are
 /// the same at each attempt; without one, two equal events are two.
 ///
 /// As with Segment, one event never makes the batch be refused.
@@ -28,6 +28,7 @@ public struct PostHogAdapter: Adapter {
     }
     try body.accept(key: intake.parts.member("api_key")?.text.map { String(decoding: $0, as: UTF8.self) })
     let sentAt = intake.parts.member("sentAt") ?? intake.parts.member("sent_at")
+    intake.tellSentAt(sentAt)
     for index in 0..<intake.parts.eventCount { add(body.bytes.part(intake.parts.events[index]), sentAt, to: intake) }
   }
 

@@ -37,6 +37,7 @@ public struct SegmentAdapter: Adapter {
     let event = body.bytes.trimmed
     guard intake.parts.open(event) == .whole else { throw SegmentAdapter.malformed }
     try body.accept(key: SegmentAdapter.writeKey(intake.parts))
+    intake.tellSentAt(intake.parts.member("sentAt"))
     add(event, type: type, Shared(), to: intake)
   }
 
@@ -52,6 +53,7 @@ public struct SegmentAdapter: Adapter {
     }
     try body.accept(key: SegmentAdapter.writeKey(intake.parts))
     let shared = Shared(context: intake.parts.member("context"), sentAt: intake.parts.member("sentAt"))
+    intake.tellSentAt(shared.sentAt)
     for index in 0..<intake.parts.eventCount {
       add(body.bytes.part(intake.parts.events[index]), type: "track", shared, to: intake)
     }

@@ -6,11 +6,11 @@ extension API {
   /// The methods of a checkpoint's path: its number, and what is to become of it.
   func checkpoint(of name: String, _ rest: [String]) -> [String: Route]? {
     switch rest.dropFirst().first {
-    case nil: ["DELETE": { (_) throws(Failure) in try dropCheckpoint(name, rest[0]) }]
+    case nil: ["DELETE": alone { () throws(Failure) in try dropCheckpoint(name, rest[0]) }]
     case "export": ["POST": { (request) throws(Failure) in try export(name, rest[0], request) }]
     case "restore":
       [
-        "POST": { (_) throws(Failure) in
+        "POST": alone { () throws(Failure) in
           try with(name) { (_) throws(Failure) in
             .problem(
               409,

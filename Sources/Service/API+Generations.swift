@@ -11,14 +11,14 @@ extension API {
     switch (parts.first, parts.count) {
     case ("topologies", 3): return operations(of: parts[1], parts[2])
     case ("topologies", 4) where parts[2] == "generations":
-      return ["DELETE": { (request) throws(Failure) in try drop(parts[1], parts[3], request) }]
+      return ["DELETE": alone { () throws(Failure) in try drop(parts[1], parts[3]) }]
     case ("topologies", 4) where parts[2] == "verifications":
-      return ["GET": { (_) throws(Failure) in try verification(parts[1], parts[3]) }]
+      return ["GET": alone { () throws(Failure) in try verification(parts[1], parts[3]) }]
     case ("topologies", 4...5) where parts[2] == "checkpoints": return checkpoint(of: parts[1], Array(parts[3...]))
-    case ("replays", 1): return ["GET": { (_) throws(Failure) in try replays() }]
-    case ("replays", 2): return ["GET": { (_) throws(Failure) in try replay(parts[1], nil) }]
+    case ("replays", 1): return ["GET": alone { () throws(Failure) in try replays() }]
+    case ("replays", 2): return ["GET": alone { () throws(Failure) in try replay(parts[1], nil) }]
     case ("replays", 3) where ["pause", "resume", "cancel"].contains(parts[2]):
-      return ["POST": { (_) throws(Failure) in try replay(parts[1], parts[2]) }]
+      return ["POST": alone { () throws(Failure) in try replay(parts[1], parts[2]) }]
     default: return nil
     }
   }
@@ -27,7 +27,7 @@ extension API {
     switch what {
     case "generations":
       [
-        "GET": { (_) throws(Failure) in try list(name) },
+        "GET": alone { () throws(Failure) in try list(name) },
         "POST": { (request) throws(Failure) in try build(name, request, isReplay: false) },
       ]
     case "replays": ["POST": { (request) throws(Failure) in try build(name, request, isReplay: true) }]
@@ -35,14 +35,14 @@ extension API {
     case "verifications": ["POST": { (request) throws(Failure) in try verify(name, request) }]
     case "checkpoints":
       [
-        "GET": { (_) throws(Failure) in try checkpoints(name) },
+        "GET": alone { () throws(Failure) in try checkpoints(name) },
         "POST": { (request) throws(Failure) in try createCheckpoint(name, request) },
       ]
     case "diff": ["GET": { (request) throws(Failure) in try differences(name, request) }]
     case "promote": ["POST": { (request) throws(Failure) in try promote(name, request) }]
     case "rollback":
       [
-        "POST": { (_) throws(Failure) in
+        "POST": alone { () throws(Failure) in
           try with(name) { (served) throws(Failure) in promotion(try served.rollback(), name) }
         }
       ]
@@ -177,7 +177,7 @@ extension API {
     return .json(json.text)
   }
 
-  private func drop(_ name: String, _ text: String, _ request: Request) throws(Failure) -> Response {
+  private func drop(_ name: String, _ text: String) throws(Failure) -> Response {
     try with(name) { (served) throws(Failure) in
       guard let number = Int(text), served.generations.numbers.contains(number) else {
         return .problem(404, "topology '\(name)' has no generation \(NamedValues.shown(text))")

@@ -1,4 +1,5 @@
 import Basics
+import Collector
 import Dataflow
 import Runtime
 
@@ -23,6 +24,7 @@ extension API {
     try replays(&text)
     verifications(&text)
     collecting(&text)
+    answered(&text)
     process(&text)
     return Response(200, PrometheusText.contentType, text.text)
   }
@@ -139,6 +141,38 @@ extension API {
     text.sample(collector.counts.refused)
     text.family("millrace_collect_in_flight_bytes", .gauge, "Bytes received and not yet durable.")
     text.sample(collector.bytesInFlight)
+    clocks(
+      collector.clocks.sent, "millrace_collect_clock_offset_seconds",
+      "Time of arrival minus what the sender said was the time of sending; negative when its clock is ahead.", &text)
+    clocks(
+      collector.clocks.events, "millrace_collect_event_age_seconds", "Time of arrival minus an event's own time.", &text
+    )
+  }
+
+  private func clocks(
+    _ distribution: ClientClocks.Distribution, _ name: String, _ help: String, _ text: inout PrometheusText
+  ) {
+    text.family(name, .histogram, help)
+    text.histogram(
+      bounds: ClientClocks.Distribution.bounds.map { PrometheusText.seconds(milliseconds: Int128($0)) },
+      counts: distribution.counts, sum: PrometheusText.seconds(milliseconds: distribution.sum))
+  }
+
+  private func answered(_ text: inout PrometheusText) {
+    guard let lanes = responses?.all else { return }
+    text.family("millrace_http_responses_total", .counter, "Requests answered, by what they were about and the status.")
+    for (name, lane) in lanes {
+      for (status, count) in lane.statuses.sorted(by: { $0.key < $1.key }) {
+        text.sample(count, [("lane", name), ("code", String(status))])
+      }
+    }
+    text.family(
+      "millrace_http_request_duration_seconds", .histogram, "From a request's head to its answer, its body in between.")
+    for (name, lane) in lanes {
+      text.histogram(
+        bounds: ResponseCounts.bounds.map { PrometheusText.seconds(milliseconds: Int128($0)) }, counts: lane.times,
+        sum: PrometheusText.seconds(milliseconds: Int128(lane.milliseconds)), [("lane", name)])
+    }
   }
 
   private func process(_ text: inout PrometheusText) {

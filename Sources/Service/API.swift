@@ -10,6 +10,7 @@ public struct API: Sendable {
   let peers: PeerAccess
   let dashboards: Dashboards
   var feed: LiveFeed
+  let responses: ResponseCounts?
   let version: String
   let kept: KeptAnswers
   /// Longer than that no query takes.
@@ -17,10 +18,15 @@ public struct API: Sendable {
 
   /// - `collector`: what takes events, for its metrics.
   /// - `peers`: how other instances are asked.
+  /// - `responses`: what the server before it has answered, for its metrics.
   /// - `version`: of the program, for `millrace_build_info`.
-  public init(_ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), version: String) {
+  public init(
+    _ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), responses: ResponseCounts? = nil,
+    version: String
+  ) {
     self.node = node
     self.peers = peers
+    self.responses = responses
     self.collector = collector
     dashboards = Dashboards(in: node.data.path)
     feed = LiveFeed()
@@ -63,7 +69,7 @@ public struct API: Sendable {
   private func route(_ path: String) -> Route? {
     switch path {
     case "/live": return { (request) throws(Failure) in try live(request) }
-    case "/topologies": return { (_) throws(Failure) in try topologies() }
+    case "/topologies": return alone { () throws(Failure) in try topologies() }
     case "/healthz": return { (_) throws(Failure) in .json("{\"status\":\"alive\"}") }
     case "/readyz": return { (_) throws(Failure) in ready() }
     case "/metrics": return { (_) throws(Failure) in try metrics() }
@@ -77,6 +83,14 @@ public struct API: Sendable {
       }
       guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }
       return { (request) throws(Failure) in try funnel(String(parts[2]), request) }
+    }
+  }
+
+  /// What takes no parameters: one that is given means something that would not happen.
+  func alone(_ body: @escaping () throws(Failure) -> Response) -> Route {
+    { (request) throws(Failure) in
+      _ = try NamedValues(request.query, known: [])
+      return try body()
     }
   }
 

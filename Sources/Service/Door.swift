@@ -103,8 +103,8 @@ public struct Door: Responder {
       switch answer {
       case .taken(let json, let events):
         if let holder = ticket.holder { keys?.spend(holder, events: events) }
-        // As its protocol says, to the byte.
-        reply(Response(200, "application/json", json))
+        // As its protocol says, to the byte; one of them says nothing.
+        reply(json.isEmpty ? Response(204, headers: []) : Response(200, "application/json", json))
       case .refused(let refusal): reply(Door.response(refusal))
       }
     }

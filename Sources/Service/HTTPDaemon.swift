@@ -375,6 +375,9 @@ final class HTTPDaemon: @unchecked Sendable {
     }
     guard let made else { return HTTPDaemon.no }
     defer { MHD_destroy_response(made) }
+    options.responses.add(
+      options.lane(exchange.request.path), status: response.status,
+      milliseconds: monotonicMilliseconds() - exchange.startedAt)
     for header in response.headers + exchange.admission.headers {
       _ = MHD_add_response_header(made, header.name, header.value)
     }

@@ -36,6 +36,8 @@ public final class Server: Sendable {
     public var looksAtAddresses = false
     /// Whether other machines may reach it.
     public var isPublic = false
+    /// Told of everything that is answered.
+    public var responses = ResponseCounts()
     /// For HTTPS; nil: plain HTTP.
     public var certificate: Certificate?
 

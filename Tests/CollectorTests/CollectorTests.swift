@@ -29,6 +29,42 @@ import Testing
     #expect(test.collector.counts.taken == 3 && test.collector.counts.refused == 0)
   }
 
+  /// Only an event that does not say it itself gets the time of sending of its batch.
+  @Test func theTimeOfSendingIsKept() throws {
+    let test = Collecting()
+    let sent = [event("1"), event("2", more: #","sent_at":7"#), event("3")]
+    let answer = test.send(#"{"sent_at":"2026-03-01T08:59:58.500+00:00","events":[\#(sent.joined(separator: ","))]}"#)
+    #expect(answer.json?.hasPrefix(#"{"accepted":3,"#) == true)
+    let told = #","sent_at":"2026-03-01T08:59:58.500+00:00""#
+    #expect(test.log.texts == [kept(event("1", more: told)), kept(sent[1]), kept(event("3", more: told))])
+    // What is no time says nothing, and takes no event along.
+    for nonsense in ["null", "{}", "[1,2", #""soon""#, #""\"""#, "1x", "true"] {
+      _ = test.send(#"{"sent_at":\#(nonsense),"events":[\#(event("4"))]}"#)
+    }
+    #expect(test.log.texts.dropFirst(3).allSatisfy { $0 == kept(event("4")) })
+  }
+
+  @Test func clocksOfSendersAreMeasured() {
+    let test = Collecting()
+    let bounds = ClientClocks.Distribution.bounds
+    func at(_ bound: Int64) -> Int { bounds.firstIndex(of: bound)! }
+    // Sent half a second ago; of events that are a minute old, an hour and more, and a day ahead.
+    let times = [-60_000, -60_001, -3_600_001, 86_400_000].map { Collecting.now + $0 }
+    let events = times.map { #"{"event_id":"\#($0)","event_type":"t","user_id":"u","timestamp":\#($0)}"# }
+    _ = test.send(#"{"sent_at":\#(Collecting.now - 500),"events":[\#(events.joined(separator: ",")),{}]}"#)
+    _ = test.sendSegment(#"{"sentAt":"2026-03-01T09:00:05Z","batch":[]}"#)
+    let (sent, ages) = (test.collector.clocks.sent, test.collector.clocks.events)
+    #expect(sent.counts.reduce(0, +) == 2 && sent.counts[at(1_000)] == 1 && sent.counts[at(-5_000)] == 1)
+    #expect(sent.sum == -4_500)
+    #expect(ages.counts.reduce(0, +) == 4 && ages.counts[at(60_000)] == 1 && ages.counts[at(3_600_000)] == 1)
+    #expect(ages.counts[at(86_400_000)] == 1 && ages.counts[at(-86_400_000)] == 1)
+    #expect(ages.sum == 60_000 + 60_001 + 3_600_001 - 86_400_000)
+    // Times may be anything.
+    let far = #"{"event_id":"1","event_type":"t","user_id":"u","timestamp":"0001-01-01T00:00:00Z"}"#
+    _ = test.send(#"{"sent_at":-9223372036854775808,"events":[\#(far)]}"#)
+    #expect(test.collector.clocks.sent.counts.last == 1 && test.collector.clocks.events.counts.last == 1)
+  }
+
   /// Lines are how logs are shown and moved.
   @Test func aRecordIsOneLine() {
     let test = Collecting()
@@ -180,19 +216,22 @@ import Testing
     #expect(small.collector.bytesInFlight == 0)
   }
 
-  /// Whatever is sent, it is answered, and what is in the log are records that can be used. `MILLRACE_FUZZ=40000` tries 100,000
-  /// of each protocol.
+  /// Whatever is sent, it is answered, and what is in the log are records that can be used. `MILLRACE_FUZZ=65000` tries 100,000
+  /// of each protocol; `scripts/fuzz-collector` sends such over sockets.
   @Test(arguments: 0..<8) func mutatedBodiesAreAnswered(seed: Int) throws {
     var random = SeededRandom(seed: UInt64(seed))
-    // What Segment's SDKs send is kept whatever it is.
-    let tests = [Collecting(), Collecting(), Collecting()]
+    // What SDKs of others send is kept whatever it is.
+    let tests = (0..<5).map { _ in Collecting() }
     let bodies = [
       #"{"events":[\#(event("1")),\#(event("2", more: #","properties":{"a":"\\\"{"}"#))]}"#, event("3"),
       #"{"batch":[{"type":"track","event":"e","messageId":"m","userId":"u","timestamp":"2026-03-01T08:59:00Z","context":{"os":{"name":"x"},"device":{"type":"y"}}}],"sentAt":"2026-03-01T08:59:00Z","writeKey":"k"}"#,
+      #"{"api_key":"k","sentAt":"2026-03-01T08:59:59Z","batch":[{"event":"e","distinct_id":"u","timestamp":"2026-03-01T08:59:00Z","properties":{"$current_url":"https://x/a","$ip":"192.0.2.1","$os":"x","$raw_user_agent":"y"}}]}"#,
+      #"{"client_id":"c.1","timestamp_micros":1772355600123456,"events":[{"name":"e","params":{"value":9.90}},{"name":"f","timestamp_micros":"1772355600999000"}]}"#,
     ].map { Array($0.utf8) }
-    let adapters: [any Adapter] = [EventList(), OneEvent(), SegmentAdapter()]
+    let adapters: [any Adapter] = [EventList(), OneEvent(), SegmentAdapter(), PostHogAdapter(), GoogleAdapter()]
+    let paths = ["/events/batch", "/events", "/v1/batch", "/batch/", "/mp/collect"]
     for _ in 0..<(Int(ProcessInfo.processInfo.environment["MILLRACE_FUZZ"] ?? "") ?? 1_500) {
-      let which = random.below(3)
+      let which = random.below(adapters.count)
       var body = bodies[which]
       for _ in 0...random.below(4) {
         let place = random.below(body.count)
@@ -206,7 +245,7 @@ import Testing
         if body.isEmpty { body = [32] }
       }
       let answer = tests[which].send(
-        body, through: adapters[which], path: ["/events/batch", "/events", "/v1/batch"][which],
+        body, through: adapters[which], path: paths[which],
         type: random.chance(20) ? "application/x-ndjson" : nil)
       let text = String(decoding: body, as: UTF8.self)
       switch answer {

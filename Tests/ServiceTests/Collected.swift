@@ -27,7 +27,8 @@ final class Collected {
     server = try Server(
       host: "127.0.0.1", port: 0, options: options,
       responder: Door(
-        API(test.node, collector: collector, version: "1"), collector: collector, keys: ring, options: door))
+        API(test.node, collector: collector, responses: options.responses, version: "1"), collector: collector,
+        keys: ring, options: door))
     try server.start()
   }
 

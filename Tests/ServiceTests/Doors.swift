@@ -59,6 +59,14 @@ import Testing
     #expect(here.ask("GET", "/topologies", ["Authorization: Bearer among us"]).status == 401)
   }
 
+  /// Google's protocol says nothing when all is well.
+  @Test func whatHasNothingToSayIsA204() throws {
+    let here = try Collected()
+    let taken = here.post("/mp/collect?api_secret=x&measurement_id=G-1", #"{"client_id":"c","events":[{"name":"a"}]}"#)
+    #expect(taken.status == 204 && taken.body.isEmpty, "\(taken.head)")
+    #expect(here.collector.counts.taken == 1)
+  }
+
   @Test func revokedKeysOpenNothing() throws {
     let here = try Collected()
     let key = try here.key(.write)
@@ -157,6 +165,18 @@ import Testing
     #expect(here.ask("GET", "/query?metric=events&granularity=day").status == 200)
     here.test.node.embedded!.setReserve(bytes: 0)
     #expect(here.post("/events/batch", one).status == 200)
+  }
+
+  @Test func oneAddressHasSoManyConnections() throws {
+    let here = try Collected { _, _, server in server.connectionsPerAddress = 3 }
+    let held = try (0..<3).map { _ in
+      let client = try #require(RawClient(port: here.server.port))
+      client.send("GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n")
+      #expect(client.readOne()?.hasPrefix("HTTP/1.1 200 ") == true)
+      return client
+    }
+    #expect(here.ask("GET", "/healthz").status == 0)
+    withExtendedLifetime(held) {}
   }
 
   /// Requests that come before the answers to those before them.

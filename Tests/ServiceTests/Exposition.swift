@@ -23,18 +23,33 @@ struct Exposition {
       case "#" where words.count == 4 && words[1] == "HELP": helped = words[2]
       case "#" where words.count == 4 && words[1] == "TYPE":
         family = words[2]
-        guard helped == family, ["counter", "gauge"].contains(words[3]),
+        guard helped == family, ["counter", "gauge", "histogram"].contains(words[3]),
           types.updateValue(words[3], forKey: family) == nil,
           words[3] != "counter" || family.hasSuffix("_total")
         else { throw Wrong(line: line) }
       default:
         let (series, value) = try Exposition.sample(line)
-        guard series.name == family, samples.updateValue(value, forKey: series) == nil else { throw Wrong(line: line) }
+        let names =
+          types[family] == "histogram" ? ["_bucket", "_sum", "_count"].map { family + $0 } : [family]
+        guard names.contains(series.name), samples.updateValue(value, forKey: series) == nil else {
+          throw Wrong(line: line)
+        }
       }
     }
   }
 
   subscript(name: String, labels: [String: String]) -> Double? { samples[Series(name: name, labels: labels)] }
+
+  /// How many a histogram has at most at each of its bounds.
+  func buckets(_ name: String, _ labels: [String: String] = [:]) -> [String: Double] {
+    var found: [String: Double] = [:]
+    for (series, value) in samples where series.name == "\(name)_bucket" {
+      var rest = series.labels
+      guard let bound = rest.removeValue(forKey: "le"), rest == labels else { continue }
+      found[bound] = value
+    }
+    return found
+  }
 
   private static func sample(_ line: String) throws -> (Series, Double) {
     guard let match = line.wholeMatch(of: /([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (-?[0-9.]+)/),

@@ -49,4 +49,28 @@ import Testing
         "millrace_records_quarantined_total", ["topology": "web", "partition": "0", "reason": reasons.first ?? ""]] == 1
     )
   }
+
+  @Test func whatIsAnsweredIsCountedByKindAndStatus() throws {
+    let here = try Collected()
+    _ = here.post("/events", Collected.event("1"))
+    _ = here.post("/events", "{}")
+    _ = here.ask("GET", "/nothing")
+    _ = here.ask("GET", "/healthz")
+    let metrics = try Exposition(here.ask("GET", "/metrics").body)
+    func count(_ lane: String, _ code: String) -> Double? {
+      metrics["millrace_http_responses_total", ["lane": lane, "code": code]]
+    }
+    #expect(count("collecting", "200") == 1 && count("collecting", "400") == 1)
+    #expect(count("answers", "404") == 1 && count("liveness", "200") == 1)
+    let name = "millrace_http_request_duration_seconds"
+    #expect(metrics["\(name)_count", ["lane": "collecting"]] == 2)
+    let times = metrics.buckets(name, ["lane": "collecting"])
+    #expect(times["+Inf"] == 2 && times["0.005"]! <= times["0.01"]! && times["2.5"] != nil)
+    #expect(metrics["millrace_collect_event_age_seconds_count", [:]] == 1)
+    #expect(
+      metrics.buckets("millrace_collect_clock_offset_seconds")
+        == ["-1", "-5", "-60", "-3600", "-86400", "1", "5", "60", "3600", "86400", "+Inf"].reduce(into: [:]) {
+          $0[$1] = 0
+        })
+  }
 }

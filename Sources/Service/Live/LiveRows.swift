@@ -49,7 +49,7 @@ struct LiveRows: Sendable {
   private mutating func take(_ reading: Reading) {
     partial = reading.partial
     var json = JSONText()
-    json.object { AnswerText.progress(reading, &$0) }
+    json.object { AnswerText.progress(reading.standing, &$0) }
     progress = json.text
   }
 

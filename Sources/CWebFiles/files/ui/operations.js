@@ -75,6 +75,7 @@ export async function render(context) {
         ["free on the log's disk", bytes(all.millrace_log_disk_free_bytes?.[0]?.value ?? 0)],
         ["collected and not yet durable", bytes(all.millrace_collect_in_flight_bytes?.[0]?.value ?? 0)],
       ], { numbers: [1] })),
+    clocks(all.millrace_collect_clock_offset_seconds_bucket),
   ]
 }
 
@@ -82,6 +83,17 @@ export async function render(context) {
 function whereNone(error) {
   if (error.name == "AbortError") throw error
   return {}
+}
+
+/// Times are kept as they came, so whoever looks at them should know how far they can be trusted.
+function clocks(buckets) {
+  const upTo = (bound) => buckets?.find((one) => one.labels.le == bound)?.value ?? 0
+  const count = upTo("+Inf")
+  const rows = [["more than a minute ahead", 0, upTo("-60")], ["ahead", upTo("-60"), upTo("-1")], ["within a second", upTo("-1"), upTo("1")],
+    ["up to a minute behind, or as long on the way", upTo("1"), upTo("60")], ["further behind", upTo("60"), count]]
+  return element("section.card", {}, element("h2", {}, "Clocks of senders"),
+    count ? table(["when it said it was sent", "requests", "share"], rows.map(([name, from, to]) => [name, number(to - from), `${((100 * (to - from)) / count).toFixed(2)} %`]), { numbers: [1, 2] })
+      : element("p", {}, "Nobody has said yet when it was sent."))
 }
 
 const state = (one) => element(`span.badge.${one.state == "running" ? "good" : one.state == "stopped" ? "bad" : "warn"}`, {}, one.state)

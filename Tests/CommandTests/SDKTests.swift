@@ -2,41 +2,20 @@ import Foundation
 import Seeded
 import Testing
 
-/// Goal: the SDKs of Segment and RudderStack as they are on PyPI send to us, and every event of a batch that was answered 200 counts exactly once. Method:
-/// each behind a proxy that notes answers and loses some, while the server is killed with SIGKILL and started again. Without
-/// PyPI nothing is tested, and that is said.
-@Suite(.serialized) struct SegmentSDKTests {
+/// Goal: the SDKs of Segment, RudderStack and PostHog as they are on PyPI send to us, and every event of a batch that was answered
+/// 200 counts exactly once. Method: each behind a proxy that notes answers and loses some, while the server is killed with SIGKILL
+/// and started again. Without PyPI nothing is tested, and that is said. `scripts/soak-sdks` is the long form.
+@Suite(.serialized) struct SDKTests {
   private let scratch = Scratch()
   private var data: String { scratch.path("data") }
 
-  /// Python with the SDKs, kept from test to test.
-  private static let python: String? = {
-    let directory = Program.root.appending(path: ".build/sdk-python").path
-    let python = "\(directory)/bin/python"
-    func run(_ words: String...) -> Bool {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = words
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      guard (try? process.run()) != nil else { return false }
-      process.waitUntilExit()
-      return process.terminationStatus == 0
-    }
-    if run(python, "-c", "import segment.analytics, rudderstack.analytics") { return python }
-    let isThere =
-      run("python3", "-m", "venv", directory)
-      && run(
-        python, "-m", "pip", "install", "--quiet", "--timeout", "10", "segment-analytics-python==2.4.0",
-        "rudder-sdk-python==2.1.9")
-    return isThere ? python : nil
-  }()
+  private static let python = Peers.python(
+    "segment-analytics-python==2.4.0", "rudder-sdk-python==2.1.9", "posthog==7.91.1")
 
-  @Test(arguments: ["segment.analytics", "rudderstack.analytics"]) func unmodifiedSDKsCountExactlyOnce(_ module: String)
-    throws
-  {
-    guard let python = SegmentSDKTests.python else {
-      print("skipped: the SDKs for Python cannot be had from PyPI here")
+  @Test(arguments: ["segment.analytics", "rudderstack.analytics", "posthog"])
+  func unmodifiedSDKsCountExactlyOnce(_ module: String) throws {
+    guard let python = SDKTests.python.path else {
+      print("skipped: the SDKs for Python cannot be had from PyPI here: \(SDKTests.python.reason)")
       return
     }
     let count = Int(ProcessInfo.processInfo.environment["MILLRACE_SDK_EVENTS"] ?? "") ?? 2_000
@@ -47,7 +26,7 @@ import Testing
     let sdk = Process()
     sdk.executableURL = URL(filePath: python)
     sdk.arguments = [
-      Program.root.appending(path: "Tests/SDK/segment_sdk.py").path, module, server.url, key, "\(count)",
+      Program.root.appending(path: "Tests/SDK/send.py").path, module, server.url, key, "\(count)",
       scratch.path("notes"),
     ]
     try Data().write(to: scratch.file("sdk.err"))
@@ -69,7 +48,7 @@ import Testing
     let run = Program.run("run", Made.topology, "--data", data, "--json")
     let log = Program.run("log", "cat", "--data", data)
     let logged = log.output.split(separator: "\n").compactMap { line in
-      line.firstMatch(of: /"messageId": ?"([^"]*)"/).map { String($0.1) }
+      line.firstMatch(of: /"number": ?([0-9]+)/).map { String($0.1) }
     }
     let noted = Set(scratch.text("notes").split(separator: "\n").map(String.init))
     #expect(noted.count > count / 2, "the SDK gave up: \(noted.count) of \(count)")
