@@ -377,7 +377,7 @@ final class HTTPDaemon: @unchecked Sendable {
     defer { MHD_destroy_response(made) }
     options.responses.add(
       options.lane(exchange.request.path), status: response.status,
-      milliseconds: monotonicMilliseconds() - exchange.startedAt)
+      milliseconds: (monotonicMicroseconds() - exchange.startedMicroseconds) / 1_000)
     for header in response.headers + exchange.admission.headers {
       _ = MHD_add_response_header(made, header.name, header.value)
     }
