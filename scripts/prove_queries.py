@@ -8,6 +8,7 @@ Where buckets begin is computed here with Python's own time zones; DuckDB filter
 
 import decimal
 import json
+import math
 import os
 import random
 import signal
@@ -299,8 +300,8 @@ class Proof:
         if kind == QUANTILE:
             if not found:
                 return None
-            rank = max(1, -(-len(found) * rest[0] // 1))
-            return Decimal(found[int(rank) - 1])
+            rank = max(1, math.ceil(len(found) * rest[0]))
+            return Decimal(found[rank - 1])
         if found is None:
             return Decimal(0) if kind in (COUNT, SUM) else None
         return Decimal(found)
@@ -425,6 +426,7 @@ def serve(millrace, topology, data, errors):
 
 
 def main():
+    os.environ.pop("MILLRACE_BINARY", None)  # not a setting of the program
     millrace, directory, queries, events, seed = sys.argv[1:]
     decimal.getcontext().prec = 60
     lines = os.path.join(directory, f"events-{events}.ndjson")
