@@ -31,28 +31,6 @@ public enum AnswerText {
     return json.text
   }
 
-  /// `{steps, computed_at, freshness_seconds, complete_until, generation}`, and `breakdown` and `partial` where they apply.
-  public static func funnel(_ reading: Reading, _ answer: FunnelAnswer) -> String {
-    var json = JSONText()
-    json.object { json in
-      steps(answer.steps, &json)
-      json.field("computed_at", time(reading.takenAt))
-      if let breakdown = answer.breakdown {
-        json.key("breakdown")
-        json.array { json in
-          for (value, steps) in breakdown {
-            json.object { json in
-              json.field("value", value.isEmpty ? nil : value)
-              self.steps(steps, &json)
-            }
-          }
-        }
-      }
-      progress(reading, &json)
-    }
-    return json.text
-  }
-
   private static func row(
     _ row: QueryAnswer.Row, _ timestamp: String, _ groupBy: [String], _ json: inout JSONText
   ) {
@@ -66,22 +44,7 @@ public enum AnswerText {
     }
   }
 
-  private static func steps(_ steps: [FunnelAnswer.Step], _ json: inout JSONText) {
-    json.key("steps")
-    json.array { json in
-      for step in steps {
-        json.object { json in
-          json.field("name", step.name)
-          json.field("users_entered", step.entered)
-          json.field("users_completed", step.completed)
-          json.field("conversion_rate", number: step.conversionRate)
-          json.field("median_seconds_from_previous", number: step.medianSeconds)
-        }
-      }
-    }
-  }
-
-  private static func progress(_ reading: Reading, _ json: inout JSONText) {
+  static func progress(_ reading: Reading, _ json: inout JSONText) {
     json.field("freshness_seconds", reading.freshnessSeconds)
     json.field("complete_until", reading.completeUntil.map(time))
     json.field("generation", reading.generation)
@@ -98,5 +61,5 @@ public enum AnswerText {
     }
   }
 
-  private static func time(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).description }
+  static func time(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).description }
 }
