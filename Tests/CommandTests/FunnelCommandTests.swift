@@ -51,6 +51,37 @@ import Testing
     #expect(Program.run("user", "nobody", "--config", configuration).code == 1)
   }
 
+  /// Killed while it computes, the next process goes on; what is cancelled leaves nothing.
+  @Test func aKilledServerGoesOn() {
+    let scratch = Scratch()
+    let configuration = Made.configuration(scratch, data: scratch.path("data"))
+    #expect(Program.run("import", Made.events(scratch, "e.ndjson", count: 20_000), "--config", configuration).code == 0)
+    var served = Served([Made.topology, "--config", configuration])
+    served.waitUntilReady()
+    let body =
+      #"{"steps":["view_product","add_to_cart","purchase"],"window_hours":24,"breakdown":"geo.country","trend":"day"}"#
+    let ids = ["", #""mode":"strict_increase","#].map { more in
+      let text = "{\(more)\(body.dropFirst())"
+      return Served.ask("POST", "\(served.url)/funnels", body: Data(text.utf8)).json["funnel_id"] as? String ?? ""
+    }
+    #expect(served.end(SIGKILL) == -SIGKILL)
+    served = Served([Made.topology, "--config", configuration])
+    served.waitUntilReady()
+    var result = served.get("/funnels/\(ids[0])/results")
+    eventually("it is computed: \(served.errors)", seconds: 60) {
+      result = served.get("/funnels/\(ids[0])/results")
+      return result.status == 200
+    }
+    let declared = served.get("/funnels/checkout/results?by=true&trend=day").json
+    #expect(FunnelCommandTests.steps(result.json) == FunnelCommandTests.steps(declared))
+    #expect(result.json["events"] as? Int == 20_000)
+    #expect(Served.ask("DELETE", "\(served.url)/funnels/\(ids[1])").status == 200)
+    #expect(served.get("/funnels/\(ids[1])/results").status == 404)
+    #expect(served.end(SIGTERM) == 0)
+    let left = try? FileManager.default.subpathsOfDirectory(atPath: scratch.path("data/funnels"))
+    #expect(left?.sorted() == [ids[0], "\(ids[0])/question.json", "\(ids[0])/result.json"])
+  }
+
   @Test func overFiles() {
     let scratch = Scratch()
     let events = Made.events(scratch, "e.ndjson", count: 5_000)

@@ -9,7 +9,7 @@ import Testing
 
   static let verbs = [
     "demo", "serve", "run", "import", "validate", "status", "query", "funnel", "export", "quarantine", "log",
-    "generate", "doctor", "plan", "deploy", "replay", "diff", "promote", "rollback", "drop", "verify",
+    "generate", "doctor", "user", "plan", "deploy", "replay", "diff", "promote", "rollback", "drop", "verify",
     "checkpoint",
   ]
 

@@ -43,6 +43,7 @@ import Testing
         status(["write", "admin"], here.post("/v1/batch", #"{"batch":[]}"#, headers), "Segment")
         status(["read", "admin"], here.ask("GET", "/topologies", headers), "read")
         status(["read", "admin"], here.ask("GET", "/metrics", headers), "metrics")
+        status(["read", "admin"], here.ask("POST", "/funnels", headers, body: []), "ask for a funnel")
         status(["admin"], here.ask("POST", "/topologies/no/verify", headers, body: []), "operate")
         status(["admin"], here.ask("GET", "/peers/d/query", headers), "peers")
         #expect(here.ask("GET", "/healthz", headers).status == 200 && here.ask("GET", "/readyz", headers).status == 200)
