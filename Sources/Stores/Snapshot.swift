@@ -8,6 +8,9 @@ public final class Snapshot: @unchecked Sendable {
   private let snapshot: OpaquePointer
   private let readOptions: OpaquePointer
 
+  /// Of the store, and of no other this process ever opens.
+  public var storeNumber: UInt64 { store.number }
+
   init(of store: Store) {
     self.store = store
     snapshot = rocksdb_create_snapshot(store.database)

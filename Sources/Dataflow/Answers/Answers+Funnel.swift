@@ -14,7 +14,7 @@ extension Answers {
   /// - `parts`: of partitions that are not among the snapshots, as their instances made them by `funnelPart`.
   /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
   public func funnel(_ request: FunnelRequest, parts: [[UInt8]] = []) throws(Failure) -> FunnelAnswer {
-    let (funnel, table) = try funnel(request)
+    let (funnel, table) = try planned(request)
     let tables = try tables(funnel, table, request)
     for part in parts {
       try part.span.withUnsafeBytes { (bytes) throws(Failure) in
@@ -39,7 +39,7 @@ extension Answers {
 
   /// What these partitions add to an answer that another instance puts together, which has the same plan.
   public func funnelPart(_ request: FunnelRequest) throws(Failure) -> [UInt8] {
-    let (funnel, table) = try funnel(request)
+    let (funnel, table) = try planned(request)
     var writer = ByteWriter(capacity: 4_096)
     for cells in try tables(funnel, table, request) {
       var columns = ByteWriter(capacity: 4_096)
@@ -49,8 +49,8 @@ extension Answers {
     return Array(writer.bytes)
   }
 
-  /// Also for others who read a funnel's cells.
-  func funnel(_ request: FunnelRequest) throws(Failure) -> (FunnelPlan, UInt16) {
+  /// The funnel that is meant, and its first table.
+  func planned(_ request: FunnelRequest) throws(Failure) -> (FunnelPlan, UInt16) {
     guard case .funnel(let funnel, let table) = try view(request.view) else {
       throw .invalid(
         "view '\(request.view)' is a rollup, not a funnel: ask for a metric of it with 'millrace query \(request.view)'"
@@ -97,7 +97,7 @@ extension Answers {
   ) throws(Failure) -> [CellTable] {
     let expired = expiry(of: funnel)
     var scan = FunnelScan(
-      funnel: funnel, table: table, dimensions: 0, start: request.start ?? .min, end: request.end ?? .max,
+      self, funnel: funnel, table: table, dimensions: 0, start: request.start ?? .min, end: request.end ?? .max,
       row: { $0 + BucketClock.quarter > expired ? 0 : nil })
     var tables = [try scan.run(snapshots)]
     if request.by {

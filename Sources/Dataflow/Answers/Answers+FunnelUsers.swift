@@ -58,14 +58,14 @@ extension Answers {
   }
 
   private func users(_ request: FunnelUsersRequest) throws(Failure) -> (UserPage, total: Int64) {
-    let (funnel, table) = try funnel(request.funnel)
+    let (funnel, table) = try planned(request.funnel)
     let steps = funnel.definition.steps.count
     guard (1...steps).contains(request.step) else {
       throw .invalid("funnel '\(request.funnel.view)' has steps 1 to \(steps), not \(request.step)")
     }
     let expired = expiry(of: funnel)
     let scan = FunnelScan(
-      funnel: funnel, table: table, dimensions: 0, start: request.funnel.start ?? .min,
+      self, funnel: funnel, table: table, dimensions: 0, start: request.funnel.start ?? .min,
       end: request.funnel.end ?? .max, row: { $0 + BucketClock.quarter > expired ? 0 : nil })
     // One more than is shown says whether there is more.
     var page = UserPage(limit: request.limit + 1, after: request.after)

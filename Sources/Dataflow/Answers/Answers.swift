@@ -11,6 +11,8 @@ public struct Answers: Sendable {
   let snapshots: [Snapshot]
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
+  /// What is kept of funnels from answer to answer; nil: nothing.
+  public var spans: FunnelSpans?
 
   /// - `newestStamp`: of partitions that are not among the snapshots.
   public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {

@@ -17,14 +17,21 @@ struct FunnelScan {
   var end: Int64
   /// The row a bucket belongs to; nil for none. Rows ascend as buckets do.
   var row: (Int64) -> Int64?
+  /// What closed days come to, kept from answer to answer; nil: nothing is.
+  var spans: FunnelSpans?
+  /// Of the topology; milliseconds.
+  var horizon: Int64
   /// Bytes of bits at the most.
   var byteLimit = 64 << 20
 
   private var steps: Int { funnel.definition.steps.count }
 
   init(
-    funnel: FunnelPlan, table: UInt16, dimensions: Int, start: Int64, end: Int64, row: @escaping (Int64) -> Int64?
+    _ answers: Answers, funnel: FunnelPlan, table: UInt16, dimensions: Int, start: Int64, end: Int64,
+    row: @escaping (Int64) -> Int64?
   ) {
+    spans = answers.spans
+    horizon = answers.plan.topology.source.horizonMilliseconds
     self.funnel = funnel
     self.table = table
     self.dimensions = dimensions
@@ -112,13 +119,139 @@ struct FunnelScan {
   private func scan(
     _ snapshot: Snapshot, _ body: (_ row: Int64, _ block: UnsafeRawBufferPointer) throws(Failure) -> Bool
   ) throws(Failure) {
+    guard let spans, let closed = try closed(snapshot), let first = try firstBucket(snapshot, from: start) else {
+      return try scan(snapshot, start, end, body)
+    }
+    // What is before the first whole span, the spans, and what is behind the last one.
+    var next = Timestamp.floor(first, to: spans.unit)
+    if next < start { next += spans.unit }
+    let plainEnd = min(next, end)
+    if start < plainEnd { guard try scanned(snapshot, start, plainEnd, body) else { return } }
+    next = plainEnd
+    let last = min(end, closed)
+    while next < last {
+      guard let (block, units) = try span(snapshot, spans, at: next, before: last) else {
+        // Of several rows, or partly expired.
+        let stop = min(next + spans.unit, last)
+        guard try scanned(snapshot, next, stop, body) else { return }
+        next = stop
+        continue
+      }
+      if !block.isEmpty {
+        let goesOn = try block.span.withUnsafeBytes { (bytes) throws(Failure) in try body(row(next)!, bytes) }
+        guard goesOn else { return }
+      }
+      next += units * spans.unit
+      if block.isEmpty {
+        // There may be nothing for years.
+        guard let first = try firstBucket(snapshot, from: next) else { return }
+        next = max(next, min(Timestamp.floor(first, to: spans.unit), last))
+      }
+    }
+    try scan(snapshot, next, end, body)
+  }
+
+  /// Every bucket that ends at or before this time stands as it will for ever; nil when none does.
+  private func closed(_ snapshot: Snapshot) throws(Failure) -> Int64? {
+    guard let newest = try Frontier(snapshot).newestStamp else { return nil }
+    return Timestamp.floor(newest - horizon - funnel.definition.withinMilliseconds, to: BucketClock.quarter)
+  }
+
+  private func firstBucket(_ snapshot: Snapshot, from time: Int64) throws(Failure) -> Int64? {
+    var first: Int64?
+    try stored(snapshot, time, end) { bucket, _ throws(Failure) in
+      first = bucket
+      return false
+    }
+    return first
+  }
+
+  /// The longest span that begins there and is closed, all of one row.
+  private func span(
+    _ snapshot: Snapshot, _ spans: FunnelSpans, at time: Int64, before end: Int64
+  ) throws(Failure) -> (block: [UInt8], units: Int64)? {
+    for units in [FunnelSpans.factor, 1] {
+      let length = units * spans.unit
+      guard Timestamp.floor(time, to: length) == time, time + length <= end, let row = row(time),
+        self.row(time + length - BucketClock.quarter) == row
+      else { continue }
+      let key = FunnelSpans.Key(
+        store: snapshot.storeNumber, table: table + UInt16(dimensions), start: time, units: units)
+      if let known = spans.block(key) { return (known, units) }
+      guard let block = try units == 1 ? added(snapshot, time, time + length) : added(spans, key) else { continue }
+      spans.keep(block, as: key)
+      return (block, units)
+    }
+    return nil
+  }
+
+  private var schema: CellSchema { funnel.schema(dimensions: dimensions) }
+
+  /// All stored buckets of a stretch as one block; empty when there are none.
+  private func added(_ snapshot: Snapshot, _ start: Int64, _ end: Int64) throws(Failure) -> [UInt8]? {
+    let cells = CellTable(schema: schema, dictionary: TextDictionary())
+    try stored(snapshot, start, end) { _, block throws(Failure) in
+      try CellBlock.decode(block, into: cells) { _ in 0 }
+      return true
+    }
+    return FunnelScan.block(cells)
+  }
+
+  /// The smallest spans of a larger one as one block; nil unless all of them are known.
+  private func added(_ spans: FunnelSpans, _ key: FunnelSpans.Key) throws(Failure) -> [UInt8]? {
+    var parts: [[UInt8]] = []
+    for index in 0..<key.units {
+      let part = FunnelSpans.Key(store: key.store, table: key.table, start: key.start + index * spans.unit, units: 1)
+      guard let block = spans.block(part) else { return nil }
+      parts.append(block)
+    }
+    let cells = CellTable(schema: schema, dictionary: TextDictionary())
+    for part in parts where !part.isEmpty {
+      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
+        try CellBlock.decode(bytes, into: cells) { _ in 0 }
+      }
+    }
+    return FunnelScan.block(cells)
+  }
+
+  private static func block(_ cells: CellTable) -> [UInt8] {
+    guard cells.count > 0 else { return [] }
+    var writer = ByteWriter(capacity: 4_096)
+    CellBlock.encode(cells, cells: Array(0..<cells.count)[...], members: Members(cells), into: &writer)
+    return Array(writer.bytes)
+  }
+
+  private func scan(
+    _ snapshot: Snapshot, _ start: Int64, _ end: Int64,
+    _ body: (_ row: Int64, _ block: UnsafeRawBufferPointer) throws(Failure) -> Bool
+  ) throws(Failure) {
+    _ = try scanned(snapshot, start, end, body)
+  }
+
+  /// Block by block as they are stored; false when `body` wanted no more.
+  private func scanned(
+    _ snapshot: Snapshot, _ start: Int64, _ end: Int64,
+    _ body: (_ row: Int64, _ block: UnsafeRawBufferPointer) throws(Failure) -> Bool
+  ) throws(Failure) -> Bool {
+    var goesOn = true
+    try stored(snapshot, start, end) { bucket, block throws(Failure) in
+      guard let row = row(bucket) else { return true }
+      goesOn = try body(row, block)
+      return goesOn
+    }
+    return goesOn
+  }
+
+  private func stored(
+    _ snapshot: Snapshot, _ start: Int64, _ end: Int64,
+    _ body: (_ bucket: Int64, _ block: UnsafeRawBufferPointer) throws(Failure) -> Bool
+  ) throws(Failure) {
     var from = ByteWriter()
     var to = ByteWriter()
     KeyLayout.cells(table: table + UInt16(dimensions), grain: .hour, bucket: start, into: &from)
     KeyLayout.cells(table: table + UInt16(dimensions), grain: .hour, bucket: end, into: &to)
     try snapshot.scan(from: from.bytes, to: to.bytes) { key, value throws(Failure) in
-      guard let row = row(try KeyLayout.bucket(ofCellKey: key)) else { return true }
-      return try body(row, value)
+      try body(try KeyLayout.bucket(ofCellKey: key), value)
     }
   }
 
