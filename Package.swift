@@ -75,7 +75,9 @@ let package = Package(
     .testTarget(name: "DataflowTests", dependencies: ["Seeded", "Oracle", "Dataflow", "Events", "Stores", "Basics"]),
     .testTarget(
       name: "RuntimeTests",
-      dependencies: ["Seeded", "Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics", "CRdKafka"]),
+      dependencies: [
+        "Seeded", "Oracle", "Runtime", "Dataflow", "Events", "Logs", "Stores", "Workload", "Basics", "CRdKafka",
+      ]),
     .testTarget(
       name: "CollectorTests", dependencies: ["Seeded", "Compressed", "Collector", "Events", "Logs", "Basics"]),
     .testTarget(

@@ -15,6 +15,11 @@ func sipHash(_ bytes: UnsafeRawBufferPointer, key0: UInt64, key1: UInt64) -> Key
   return Key128(high: hash.high, low: hash.low)
 }
 
+/// What `EventBatch.userKey` is of such a user.
+public func userKey(_ user: UnsafeRawBufferPointer) -> Key128 {
+  sipHash(user, key0: 0x6563_6172_6c6c_696d, key1: 0x2073_746e_6576_6520)
+}
+
 /// The hash every `TextRef` carries: of the bytes alone, the same in every process.
 public func textHash(_ start: UnsafePointer<UInt8>, _ length: Int) -> UInt32 { decoder_text_hash(start, length) }
 

@@ -26,6 +26,8 @@ public struct BoundedRun: Sendable {
     public var memory: Int
     public var threads: Int
     public var task = PartitionTask.Options()
+    /// Of work beside something that is served.
+    public var pace: Pace?
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -93,6 +95,7 @@ public struct BoundedRun: Sendable {
     var live = LiveTopology.Options(
       threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
     live.task = task
+    live.pace = options.pace
     let topology = try LiveTopology(
       generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
     ) { positions throws(Failure) in

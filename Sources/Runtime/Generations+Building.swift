@@ -106,6 +106,20 @@ extension BoundedRun.Input {
     }
   }
 
+  /// Where something began that was built from this, or where this begins now if that is later.
+  func beginnings(
+    notBefore starts: [Int64], _ startStamps: [Int64?]
+  ) throws(Failure) -> (starts: [Int64], stamps: [Int64?]) {
+    let (first, stamps) = try beginnings()
+    guard first.count == starts.count else {
+      throw .invalid("the log has \(first.count) partitions, and there were \(starts.count)")
+    }
+    let isLater = zip(first, starts).map { $0 > $1 }
+    return (
+      zip(first, starts).map { max($0, $1) }, starts.indices.map { isLater[$0] ? stamps[$0] : startStamps[$0] }
+    )
+  }
+
   var partitionCount: Int {
     switch self {
     case .log(let log): log.partitionCount

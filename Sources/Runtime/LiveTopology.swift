@@ -18,6 +18,7 @@ public final class LiveTopology: Sendable {
   let kept = Mutex<[Int: Store]>([:])
   let owners = Mutex(Ownership())
   let membership: Mutex<Membership>
+  private let spans: FunnelSpans
   let pool: WorkerPool
   let budget: MemoryBudget
   let options: Options
@@ -58,6 +59,7 @@ public final class LiveTopology: Sendable {
     self.budget = budget
     self.options = options
     self.onStop = onStop
+    spans = FunnelSpans(byteLimit: budget.bytes / 32)
     let plan = try Plan(generation.topology)
     self.plan = plan
     var stores: [Int: Store] = [:]
@@ -125,6 +127,7 @@ public final class LiveTopology: Sendable {
     self.budget = budget
     self.options = options
     self.onStop = onStop
+    spans = FunnelSpans(byteLimit: budget.bytes / 32)
     membership = Mutex(Membership(log, options.task.outputs))
     let plan = try Plan(generation.topology)
     self.plan = plan
@@ -173,8 +176,9 @@ public final class LiveTopology: Sendable {
     let now = wallMilliseconds()
     let stores = stores.withLock { $0.filter { partitions?.contains($0.key) ?? true } }
     let snapshots = stores.mapValues { $0.snapshot() }
-    let answers = try Answers(
+    var answers = try Answers(
       plan: plan, snapshots: snapshots.keys.sorted().map { snapshots[$0]! }, newestStamp: newestStamp)
+    answers.spans = spans
     // The snapshots' own, which may be further than the statuses: whoever sees equal offsets sees equal numbers.
     var offsets: [Int: Int64] = [:]
     for status in statuses {

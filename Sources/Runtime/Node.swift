@@ -28,6 +28,8 @@ public final class Node: Sendable {
   /// This process among the others of its groups; nil until it is known where it answers.
   public var instance: Instance? { ownInstance.withLock { $0 } }
   private let ownInstance = Mutex<Instance?>(nil)
+  /// Funnels that somebody asked for and no topology declares.
+  public let funnels: AskedFunnels
   private let isStopping = Mutex(false)
   private let housekeeping = DispatchGroup()
   private let report: @Sendable (String) -> Void
@@ -48,6 +50,7 @@ public final class Node: Sendable {
     public var ownCheckpoints: (everyMilliseconds: Int64, keep: Int)?
     /// How often what is served is rebuilt from the embedded log and compared; nil: never.
     public var verifyMilliseconds: Int64?
+    public var funnels = AskedFunnels.Limits()
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -121,6 +124,10 @@ public final class Node: Sendable {
             open: Node.opener(source, budget, settings, options.checkpoints?.path, report))))
     }
     served = live
+    funnels = AskedFunnels(
+      directory: "\(data.path)/funnels", limits: options.funnels, threads: options.threads,
+      memory: options.memory / 8 / max(1, options.funnels.running), report: report
+    ) { (wanted) throws(Failure) in try Node.input(source, wanted) }
   }
 
   /// What is served now, one generation of each topology.
@@ -139,6 +146,7 @@ public final class Node: Sendable {
     }
     keep("housekeeping") { [self] in keepHouse() }
     keep("verify") { [self] in keepVerifying() }
+    for _ in 0..<funnels.limits.running { keep("funnels") { [self] in keepComputing() } }
     // The group's coordinator may take its time.
     if embedded == nil { keep("groups") { [self] in keepTouch() } }
   }
@@ -221,6 +229,13 @@ public final class Node: Sendable {
     }
   }
 
+  private func keepComputing() {
+    while !isStopping.withLock({ $0 }) {
+      Thread.sleep(forTimeInterval: 0.02)
+      funnels.work { self.isStopping.withLock { $0 } }
+    }
+  }
+
   private func keepHouse() {
     var due = monotonicMilliseconds()
     var checkpointDue = checkpointMilliseconds.map { due + $0 }
@@ -229,6 +244,7 @@ public final class Node: Sendable {
       Thread.sleep(forTimeInterval: 0.1)
       let isBehind = isBehind
       for topology in served { topology.lookAfter(isBehind: isBehind) }
+      funnels.isHeld = isBehind
       let now = monotonicMilliseconds()
       if let checkpointMilliseconds, let due = checkpointDue, now >= due {
         for topology in topologies { topology.checkpoint() }

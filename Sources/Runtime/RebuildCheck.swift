@@ -59,7 +59,8 @@ public struct RebuildCheck: Sendable {
       guard let snapshot = served[partition] else { return generation.starts[partition] }
       return try PartitionTask.position(in: snapshot)?.offset ?? generation.starts[partition]
     }
-    let (starts, stamps) = try RebuildCheck.starts(generation, input)
+    let (starts, stamps) = try input.beginnings(
+      notBefore: generation.starts, generation.startStamps)
     let generations = Generations(data, of: generation.topology.name)
     let scratch = try generations.scratch(of: generation, starts: starts, stamps: stamps)
     defer { generations.removeScratch() }
@@ -93,21 +94,6 @@ public struct RebuildCheck: Sendable {
       generation: generation.number, offsets: offsets, starts: starts, exactFrom: exactFrom, cells: verification.cells,
       differingCells: verification.differingCells, notCompared: verification.cellsNotCompared,
       digest: verification.digest, differences: verification.differences, others: verification.others)
-  }
-
-  /// Where what is served began, or where the log begins now if that is later.
-  private static func starts(
-    _ generation: Generation, _ input: BoundedRun.Input
-  ) throws(Failure) -> (starts: [Int64], stamps: [Int64?]) {
-    let (first, stamps) = try input.beginnings()
-    guard zip(first, generation.starts).contains(where: { $0 > $1 }) else {
-      return (generation.starts, generation.startStamps)
-    }
-    let later = zip(first, generation.starts).map { $0 > $1 }
-    return (
-      zip(first, generation.starts).map { max($0, $1) },
-      later.indices.map { later[$0] ? stamps[$0] : generation.startStamps[$0] }
-    )
   }
 
   private func checkPlace(_ rebuilt: OfflineTopology, _ offsets: [Int64]) throws(Failure) {

@@ -5,24 +5,24 @@ import Settings
 
 extension API {
   func funnel(_ view: String, _ request: Request) throws(Failure) -> Response {
+    if view.hasPrefix(AskedFunnel.prefix) { return try asked(view, request) }
     let parameters = try FunnelParameters(request.query)
     guard isFunnel(view, in: parameters.topology) else { return noFunnel(view, in: parameters.topology) }
     let topology = try node.topology(named: parameters.topology, view: view)
     let all = try gather(
       topology, request.path, request.query,
       retention: topology.generation.topology.funnel(named: view)?.retentionMilliseconds)
-    let answer = try all.reading.answers.funnel(
-      view: view, start: parameters.start, end: parameters.end, by: parameters.by, parts: all.parts)
-    return .json(AnswerText.funnel(all.reading, answer))
+    let answer = try all.reading.answers.funnel(parameters.request(of: view), parts: all.parts)
+    return .json(AnswerText.funnel(all.reading, answer, histogram: parameters.histogram))
   }
 
-  private func isFunnel(_ view: String, in topology: String?) -> Bool {
+  func isFunnel(_ view: String, in topology: String?) -> Bool {
     // A wrong `topology` is a parameter's fault, not the path's: it is left to be refused as one.
     if let topology, !node.topologies.contains(where: { $0.generation.topology.name == topology }) { return true }
     return meant(topology).contains { $0.generation.topology.funnel(named: view) != nil }
   }
 
-  private func noFunnel(_ view: String, in topology: String?) -> Response {
+  func noFunnel(_ view: String, in topology: String?) -> Response {
     let known = meant(topology).flatMap(\.generation.topology.views).map(\.name)
     let isRollup = known.contains(view)
     let funnels = meant(topology).flatMap { live in

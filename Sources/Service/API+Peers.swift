@@ -22,13 +22,15 @@ extension API {
   /// - `path`, `items`: what the other instances are asked: the same as we were.
   /// - `body`: what goes with it; nil: nothing.
   /// - `retention`: when expired buckets cannot be told from others in a part, so that all have to hide the same.
+  /// - `partition`: the only one that matters; nil: all do.
   func gather(
     _ topology: LiveTopology, _ path: String, _ items: [(name: String, value: String)], body: String? = nil,
-    retention: Int64? = nil
+    retention: Int64? = nil, only partition: Int? = nil
   ) throws(Failure) -> Gathered {
     guard let ownership = topology.ownership, let own = node.instance else {
       return Gathered(reading: try topology.reading(), parts: [])
     }
+    if let partition { return try gather(topology, path, items, only: partition, ownership, own) }
     var question = PeerQuestion(
       path: "/peers/\(topology.generation.digest)\(path)", items: items, body: body, ownership: ownership, own: own,
       here: API.here(topology), partitionCount: topology.generation.partitionCount, access: peers)
@@ -59,6 +61,24 @@ extension API {
       "the instances read history at different speeds and do not yet agree on what has expired: try again")
   }
 
+  /// As `gather`, of a partition alone: its instance is asked, and no other.
+  private func gather(
+    _ topology: LiveTopology, _ path: String, _ items: [(name: String, value: String)], only partition: Int,
+    _ ownership: Ownership, _ own: Instance
+  ) throws(Failure) -> Gathered {
+    var ownership = ownership
+    ownership.owners = ownership.owners.filter { $0.key == partition }
+    let question = PeerQuestion(
+      path: "/peers/\(topology.generation.digest)\(path)", items: items, ownership: ownership, own: own,
+      here: API.here(topology).intersection([partition]), partitionCount: topology.generation.partitionCount,
+      access: peers)
+    let answers = question.ask()
+    var gathered = question.together(
+      try topology.reading(of: question.local(answers)), answers, since: topology.statuses)
+    gathered.reading.partial.removeAll { $0.partition != partition }
+    return gathered
+  }
+
   /// `POST /peers/{digest}/query` and `GET /peers/{digest}/funnels/{view}/results`, asked by other instances: a part of the
   /// answer. Not part of the API for others.
   func peer(_ digest: String, _ path: [String], _ request: Request) throws(Failure) -> Response {
@@ -82,10 +102,13 @@ extension API {
     if path == ["query"] {
       reading.answers.limits = limits(request)
       cells = try queryParts(reading, try QueryBody(request.body).questions)
+    } else if path == ["sessions"] {
+      cells = UserAnswerText.part(try reading.answers.user(try UserParameters(items).user))
+    } else if path[2] == "users" {
+      cells = try reading.answers.funnelUsersPart(try FunnelUsersParameters(items).request(of: path[1]))
     } else {
       let parameters = try FunnelParameters(items)
-      cells = try reading.answers.funnelPart(
-        view: path[1], start: parameters.start, end: parameters.end, by: parameters.by)
+      cells = try reading.answers.funnelPart(parameters.request(of: path[1]))
     }
     return Response(200, "application/octet-stream", PeerPart(reading, cells: cells).encoded)
   }

@@ -51,7 +51,7 @@ public struct API: Sendable {
     }
     guard
       let routes = queries(request.path) ?? route(request.path).map({ ["GET": $0] }) ?? operations(request.path)
-        ?? dashboards(request.path)
+        ?? dashboards(request.path) ?? funnels(request.path) ?? users(request.path)
     else {
       return .problem(404, "there is nothing at \(NamedValues.shown(request.path)); / lists what there is")
     }
@@ -78,7 +78,8 @@ public struct API: Sendable {
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       if parts.count > 3, parts[1] == "peers" {
         let rest = parts[3...].map(String.init)
-        guard rest.count == 3, rest[0] == "funnels", rest[2] == "results" else { return nil }
+        let isFunnel = rest.count == 3 && rest[0] == "funnels" && ["results", "users"].contains(rest[2])
+        guard rest == ["sessions"] || isFunnel else { return nil }
         return { (request) throws(Failure) in try peer(String(parts[2]), rest, request) }
       }
       guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }

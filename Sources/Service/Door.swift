@@ -115,8 +115,8 @@ public struct Door: Responder {
     if request.path == "/healthz" || request.path == "/readyz" { return .liveness }
     if request.path.hasPrefix("/peers/") { return .peers }
     if WebFiles.has(request.path) { return .pages }
-    // A question too long for a URL.
-    if request.path == "/query" { return .reading }
+    // A question too long for a URL, or one that takes its time.
+    if request.path == "/query" || request.path == "/funnels" || request.path.hasPrefix("/funnels/") { return .reading }
     return request.method == "GET" || request.method == "HEAD" ? .reading : .operating
   }
 

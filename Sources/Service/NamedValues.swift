@@ -42,6 +42,8 @@ struct NamedValues {
     return (start, end)
   }
 
+  static func hint(for name: String, _ known: [String]) -> String { Suggestion.hint(for: name, among: known) }
+
   /// For a message: quoted, and not longer than a line takes.
   static func shown(_ text: String) -> String { "'\(text.count > 60 ? text.prefix(60) + "…" : text)'" }
 }

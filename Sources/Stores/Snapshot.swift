@@ -12,6 +12,9 @@ public final class Snapshot: @unchecked Sendable {
   /// Where what is made of the store's bytes may be kept.
   public var cache: ByteCache { store.budget.answers }
 
+  /// Of the store, and of no other this process ever opens.
+  public var storeNumber: UInt64 { store.number }
+
   init(of store: Store) {
     self.store = store
     var made: OpaquePointer?

@@ -1,6 +1,7 @@
 import Basics
 import CRocksDB
 import Glibc
+import Synchronization
 
 /// One RocksDB with one key space. What is committed survives the process, not necessarily the machine: the log does.
 ///
@@ -24,6 +25,9 @@ public final class Store: @unchecked Sendable {
   }
 
   public let path: String
+  /// Given to no other store of this process.
+  let number: UInt64
+  private static let numbers = Atomic<UInt64>(0)
   /// What RocksDB gathers in memory before it writes a file; it may hold two of them.
   public let writeBufferBytes: Int
   let database: OpaquePointer
@@ -86,6 +90,7 @@ public final class Store: @unchecked Sendable {
       throw error
     }
     database = handle!
+    number = Store.numbers.add(1, ordering: .relaxed).newValue
   }
 
   /// Half of the process's open files, shared: the other half is for the log, inputs and connections.

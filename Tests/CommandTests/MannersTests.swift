@@ -10,7 +10,7 @@ import Testing
   static let verbs = [
     "demo", "serve", "run", "import", "validate", "status", "query", "funnel", "export", "quarantine", "log",
     "generate", "bench", "keys", "doctor", "plan", "deploy", "replay", "diff", "promote", "rollback", "drop", "verify",
-    "checkpoint", "dashboards",
+    "checkpoint", "dashboards", "user",
   ]
 
   private func small() -> String {

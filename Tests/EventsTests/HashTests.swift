@@ -53,6 +53,7 @@ import Testing
     // These go into stored state: they may never change. SipHash under the key "millrace events " of "u" and of
     // the bytes 01 00 00 00 "ue", from `openssl mac`.
     #expect(row("e", "u").userKey == Key128(high: 0x9632f55adf8ec0ba, low: 0x45be824676e6d29a))
+    #expect(Array("u".utf8).withUnsafeBytes { userKey($0) } == row("e", "u").userKey)
     #expect(row("e", "u").eventKey == Key128(high: 0x692ff8fae61536f4, low: 0x491837dc9e036ecf))
   }
 

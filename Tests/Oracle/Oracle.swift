@@ -98,6 +98,9 @@ public struct Oracle {
     }
   }
 
+  /// All of whom an event was counted.
+  public var users: [[UInt8]] { Set(events.map(\.user)).sorted(by: <) }
+
   func sessions() -> [OracleSession] {
     var sessions: [OracleSession] = []
     for events in eventsByUser() {

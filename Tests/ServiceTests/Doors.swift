@@ -47,6 +47,7 @@ import Testing
         status(["read", "admin"], here.ask("HEAD", "/live?metric=events", headers), "follow")
         status(["admin"], here.ask("POST", "/dashboards", headers, body: []), "save a dashboard")
         status(["admin"], here.ask("DELETE", "/dashboards/no", headers), "delete a dashboard")
+        status(["read", "admin"], here.ask("POST", "/funnels", headers, body: []), "ask for a funnel")
         status(["admin"], here.ask("POST", "/topologies/no/verify", headers, body: []), "operate")
         status(["read", "admin"], here.post("/query", "{}", headers), "a question that is sent")
         status(["admin"], here.post("/peers/d/query", "{}", headers), "peers")

@@ -102,8 +102,16 @@ import Testing
     let funnel: [([(name: String, value: String)], String)] = [
       (
         [("granularity", "day")],
-        "there is no parameter 'granularity'; expected one of start_time, end_time, by, topology"
+        "there is no parameter 'granularity'; expected one of start_time, end_time, by, limit, histogram, trend, "
+          + "timezone, topology"
       ),
+      ([("limit", "3")], "limit: is of a breakdown's values, so it goes with by=true"),
+      ([("by", "true"), ("limit", "0")], "limit: '0' is not a number of values from 1 to 10,000"),
+      ([("trend", "days")], "trend: there is no 'days'; did you mean 'day'?"),
+      (
+        [("trend", "day"), ("timezone", "Berlin")], "timezone: 'Berlin' is not an IANA time zone such as Europe/Berlin"
+      ),
+      ([("histogram", "yes")], "histogram: 'yes' is neither true nor false"),
       ([("by", "geo.country")], "by: 'geo.country' is neither true nor false"),
       ([("topology", "app")], "there is no topology 'app'; there is web"),
       (

@@ -15,8 +15,8 @@ import Service
 /// | ada | 1 | looks at 12:20 and, in another session, at 13:10, in FR |
 final class TestNode {
   let directory: String
-  let node: Node
-  let api: API
+  private(set) var node: Node!
+  var api: API { API(node, version: "1.2.3") }
 
   static let topology = """
     topology: web
@@ -75,10 +75,26 @@ final class TestNode {
       try Data("nonsense".utf8).write(to: URL(fileURLWithPath: current))
     }
     node = try TestNode.start(directory, reading: starting)
-    api = API(node, version: "1.2.3")
   }
 
+  /// Stops it and starts another one in its place, which has the directory from now on.
+  func restarted() throws -> TestNode {
+    node.stop()
+    // What it owns is given back with it.
+    node = nil
+    isReplaced = true
+    return try TestNode(in: directory)
+  }
+
+  private init(in directory: String) throws {
+    self.directory = directory
+    node = try TestNode.start(directory)
+  }
+
+  private var isReplaced = false
+
   deinit {
+    if isReplaced { return }
     node.stop()
     try? FileManager.default.removeItem(atPath: directory)
   }

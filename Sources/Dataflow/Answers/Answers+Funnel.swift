@@ -1,121 +1,125 @@
 import Basics
 import Stores
 
-/// How many users came how far.
-public struct FunnelAnswer: Equatable, Sendable {
-  public struct Step: Equatable, Sendable {
-    public var name: String
-    /// Users who completed the step before; of the first step, users who did it.
-    public var entered: Int64
-    public var completed: Int64
-    /// Median of the times from the step before, milliseconds, from a histogram within 0.8 %; nil for the first step and
-    /// when nobody completed it.
-    public var medianMilliseconds: Int64?
-
-    public init(name: String, entered: Int64, completed: Int64, medianMilliseconds: Int64?) {
-      self.name = name
-      self.entered = entered
-      self.completed = completed
-      self.medianMilliseconds = medianMilliseconds
-    }
-
-    /// completed / entered with six digits; nil when nobody entered.
-    public var conversionRate: String? {
-      guard entered > 0 else { return nil }
-      return DecimalText.format(DecimalText.divide(Int128(completed), by: Int128(entered), scale: 6), scale: 6)
-    }
-
-    /// The median in seconds, three digits.
-    public var medianSeconds: String? { medianMilliseconds.map { DecimalText.format(Int128($0), scale: 3) } }
-  }
-
-  public var steps: [Step]
-  /// By value of `by`, sorted bytewise; nil when not asked for. A user with entries of several values stands in each.
-  public var breakdown: [(value: String, steps: [Step])]?
-
-  public init(steps: [Step], breakdown: [(value: String, steps: [Step])]?) {
-    self.steps = steps
-    self.breakdown = breakdown
-  }
-
-  public static func == (a: FunnelAnswer, b: FunnelAnswer) -> Bool {
-    a.steps == b.steps && a.breakdown?.map(\.value) == b.breakdown?.map(\.value)
-      && a.breakdown?.map(\.steps) == b.breakdown?.map(\.steps)
-  }
-}
-
 extension Answers {
-  /// The best level of each user over entries in [start, end); later steps may lie after `end`. Nil bounds are open.
-  ///
-  /// - `parts`: of partitions that are not among the snapshots, as their instances made them by `funnelPart`.
-  /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
+  /// As below, of a range of entries alone.
   public func funnel(
     view name: String, start: Int64?, end: Int64?, by: Bool, parts: [[UInt8]] = []
   ) throws(Failure) -> FunnelAnswer {
-    let (funnel, table) = try funnel(name, start, end, by: by)
-    let total = try cells(funnel, table, start, end, dimensions: 0)
-    let breakdown = by ? try cells(funnel, table + 1, start, end, dimensions: 1) : nil
+    try funnel(FunnelRequest(view: name, start: start, end: end, by: by), parts: parts)
+  }
+
+  /// The best level of each user over the entries asked for.
+  ///
+  /// - `parts`: of partitions that are not among the snapshots, as their instances made them by `funnelPart`.
+  /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
+  public func funnel(_ request: FunnelRequest, parts: [[UInt8]] = []) throws(Failure) -> FunnelAnswer {
+    let (funnel, table) = try planned(request)
+    let tables = try tables(funnel, table, request)
     for part in parts {
       try part.span.withUnsafeBytes { (bytes) throws(Failure) in
         var reader = ByteReader(bytes, "cells of another instance")
-        try CellColumns.decode(try reader.text(), into: total)
-        if let breakdown { try CellColumns.decode(try reader.text(), into: breakdown) }
+        for cells in tables { try CellColumns.decode(try reader.text(), into: cells) }
       }
     }
-    return FunnelAnswer(
-      steps: steps(funnel, total).first?.steps ?? nothing(funnel), breakdown: breakdown.map { steps(funnel, $0) })
+    var answer = FunnelAnswer(
+      steps: steps(funnel, tables[0]).first?.steps ?? nothing(funnel), breakdown: nil)
+    var next = 1
+    if request.by {
+      let values = steps(funnel, tables[next])
+      answer.valueCount = values.count
+      answer.breakdown = Answers.largest(request.limit, values.map { (value: $0.value, steps: $0.steps) })
+      next += 1
+    }
+    if request.trend != nil {
+      answer.trend = steps(funnel, tables[next]).map { FunnelAnswer.TrendRow(start: $0.row, steps: $0.steps) }
+    }
+    return answer
   }
 
   /// What these partitions add to an answer that another instance puts together, which has the same plan.
-  public func funnelPart(view name: String, start: Int64?, end: Int64?, by: Bool) throws(Failure) -> [UInt8] {
-    let (funnel, table) = try funnel(name, start, end, by: by)
+  public func funnelPart(_ request: FunnelRequest) throws(Failure) -> [UInt8] {
+    let (funnel, table) = try planned(request)
     var writer = ByteWriter(capacity: 4_096)
-    for dimensions in 0...(by ? 1 : 0) {
+    for cells in try tables(funnel, table, request) {
       var columns = ByteWriter(capacity: 4_096)
-      CellColumns.encode(
-        try cells(funnel, table + UInt16(dimensions), start, end, dimensions: dimensions), into: &columns)
+      CellColumns.encode(cells, into: &columns)
       writer.text(columns.bytes)
     }
     return Array(writer.bytes)
   }
 
-  private func funnel(
-    _ name: String, _ start: Int64?, _ end: Int64?, by: Bool
-  ) throws(Failure) -> (FunnelPlan, UInt16) {
-    guard case .funnel(let funnel, let table) = try view(name) else {
-      throw .invalid("view '\(name)' is a rollup, not a funnel: ask for a metric of it with 'millrace query \(name)'")
+  /// The funnel that is meant, and its first table.
+  func planned(_ request: FunnelRequest) throws(Failure) -> (FunnelPlan, UInt16) {
+    guard case .funnel(let funnel, let table) = try view(request.view) else {
+      throw .invalid(
+        "view '\(request.view)' is a rollup, not a funnel: ask for a metric of it with 'millrace query \(request.view)'"
+      )
     }
-    for bound in [start, end] {
+    for bound in [request.start, request.end] {
       if let bound, bound != Timestamp.floor(bound, to: BucketClock.quarter) {
         throw .invalid(
           "\(Timestamp(milliseconds: bound)) is not a quarter hour: entries are kept by 15 minutes, so a bound has to be one "
             + "of :00, :15, :30, :45")
       }
     }
-    if by, funnel.by == nil {
-      throw .invalid("funnel '\(name)' declares no 'by', so there is nothing to break it down by")
+    if request.by, funnel.by == nil {
+      throw .invalid("funnel '\(request.view)' declares no 'by', so there is nothing to break it down by")
     }
     return (funnel, table)
+  }
+
+  /// Entry buckets that end at or before this do not show.
+  func expiry(of funnel: FunnelPlan) -> Int64 {
+    expiry(GrainDefinition(grain: .hour, retentionMilliseconds: funnel.definition.retentionMilliseconds))
   }
 
   private func nothing(_ funnel: FunnelPlan) -> [FunnelAnswer.Step] {
     funnel.definition.steps.map { FunnelAnswer.Step(name: $0.name, entered: 0, completed: 0, medianMilliseconds: nil) }
   }
 
-  private func cells(
-    _ funnel: FunnelPlan, _ table: UInt16, _ start: Int64?, _ end: Int64?, dimensions: Int
-  ) throws(Failure) -> CellTable {
-    let schema = funnel.schema(dimensions: dimensions)
-    let expired = expiry(
-      GrainDefinition(grain: .hour, retentionMilliseconds: funnel.definition.retentionMilliseconds))
-    let scan = CellScan(
-      table: table, grain: .hour, start: start ?? .min, end: end ?? .max, group: Array(0..<dimensions),
-      parts: Array(schema.parts.indices), schema: schema,
-      row: { $0 + BucketClock.quarter > expired ? 0 : nil })
-    return try scan.run(snapshots, TextDictionary())
+  /// The first of the values when there are too many: those with the most users.
+  private static func largest(
+    _ limit: Int?, _ values: [(value: String, steps: [FunnelAnswer.Step])]
+  ) -> [(value: String, steps: [FunnelAnswer.Step])] {
+    guard let limit else { return values }
+    // They come bytewise, and that is the order of equals.
+    let order = values.indices.sorted { a, b in
+      let (one, other) = (values[a].steps[0].completed, values[b].steps[0].completed)
+      return one == other ? a < b : one > other
+    }
+    return order.prefix(limit).map { values[$0] }
   }
 
-  private func steps(_ funnel: FunnelPlan, _ cells: CellTable) -> [(value: String, steps: [FunnelAnswer.Step])] {
+  /// Of all entries; by value of `by`, if that is asked for; by day or week, if that is.
+  private func tables(
+    _ funnel: FunnelPlan, _ table: UInt16, _ request: FunnelRequest
+  ) throws(Failure) -> [CellTable] {
+    let expired = expiry(of: funnel)
+    var scan = FunnelScan(
+      self, funnel: funnel, table: table, dimensions: 0, start: request.start ?? .min, end: request.end ?? .max,
+      row: { $0 + BucketClock.quarter > expired ? 0 : nil })
+    var tables = [try scan.run(snapshots)]
+    if request.by {
+      scan.dimensions = 1
+      tables.append(try scan.run(snapshots))
+    }
+    if let trend = request.trend {
+      scan.dimensions = 0
+      let clock = try TrendClock(trend, timezone: request.timezone)
+      // A row shows whole or not at all.
+      scan.row = { bucket in
+        let row = clock.row(of: bucket)
+        return row >= expired ? row : nil
+      }
+      tables.append(try scan.run(snapshots))
+    }
+    return tables
+  }
+
+  private func steps(
+    _ funnel: FunnelPlan, _ cells: CellTable
+  ) -> [(row: Int64, value: String, steps: [FunnelAnswer.Step])] {
     let members = Members(cells)
     let stepCount = funnel.definition.steps.count
     return cells.sortedCells(members).map { cell in
@@ -123,21 +127,21 @@ extension Answers {
       var before = cells.columns[0].counts![cell]
       for step in 0..<stepCount {
         let completed = cells.columns[step].counts![cell]
-        var median: Int64?
+        var told = FunnelAnswer.Step(
+          name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: nil)
         if step > 0 {
-          let part = stepCount + step - 1
-          let entries = members.of(part: part, cell: cell)
-          median = Histogram.quantile(
-            (0..<entries.count).map { (entries[$0].member, entries[$0].value) }, millionths: 500_000
-          ).map { Int64($0) }
+          let entries = members.of(part: stepCount + step - 1, cell: cell)
+          let counts = (0..<entries.count).map { (bucket: entries[$0].member, count: entries[$0].value) }
+          told.medianMilliseconds = Histogram.quantile(counts, millionths: 500_000).map { Int64($0) }
+          told.times = Histogram.bars(counts).map {
+            FunnelAnswer.TimeBar(from: $0.from, to: $0.to, count: $0.count)
+          }
         }
-        steps.append(
-          FunnelAnswer.Step(
-            name: funnel.definition.steps[step].name, entered: before, completed: completed, medianMilliseconds: median)
-        )
+        steps.append(told)
         before = completed
       }
-      return (cells.schema.dimensions == 0 ? "" : cells.dictionary.string(cells.codes[cell]), steps)
+      let value = cells.schema.dimensions == 0 ? "" : cells.dictionary.string(cells.codes[cell])
+      return (cells.buckets[cell], value, steps)
     }
   }
 }

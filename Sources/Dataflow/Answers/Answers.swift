@@ -12,6 +12,8 @@ public struct Answers: Sendable {
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
   public var limits = QueryLimits()
+  /// What is kept of funnels from answer to answer; nil: nothing.
+  public var spans: FunnelSpans?
 
   /// - `newestStamp`: of partitions that are not among the snapshots.
   public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {

@@ -87,7 +87,7 @@ enum CellBlock {
     return try header(&reader)
   }
 
-  private static func header(_ reader: inout ByteReader) throws(Failure) -> CellSchema {
+  static func header(_ reader: inout ByteReader) throws(Failure) -> CellSchema {
     let format = try reader.byte()
     guard format == CellBlock.format else { throw .corrupt("cell block: format \(format), not \(CellBlock.format)") }
     let dimensions = Int(try reader.byte())

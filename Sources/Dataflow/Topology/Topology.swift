@@ -14,7 +14,7 @@ public struct Topology: Sendable, Equatable {
 
   public init(name: String) { self.name = name }
 
-  public struct Source: Sendable, Equatable {
+  public struct Source: Codable, Sendable, Equatable {
     public var topic = "events"
     /// How far behind its partition's newest append stamp an event may be before it is late; milliseconds.
     public var horizonMilliseconds: Int64 = 72 * Timestamp.hour

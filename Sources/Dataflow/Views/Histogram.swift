@@ -49,4 +49,21 @@ enum Histogram {
     }
     return sorted.last?.value
   }
+
+  /// Bars to be looked at, of numbers that are not negative: a quarter of a power of two each, the first one below 128.
+  /// Ascending; the empty ones are left out.
+  static func bars(_ counts: [(bucket: UInt32, count: Int64)]) -> [(from: Int64, to: Int64, count: Int64)] {
+    var bars: [Int64: (to: Int64, count: Int64)] = [:]
+    for (bucket, count) in counts where count > 0 {
+      var from: Int64 = 0
+      var to: Int64 = 128
+      if bucket >= 128 {
+        let shift = Int64(bucket / 64 - 1)
+        from = Int64(64 + bucket % 64 / 16 * 16) << shift
+        to = from + 16 << shift
+      }
+      bars[from, default: (to, 0)].count += count
+    }
+    return bars.map { (from: $0.key, to: $0.value.to, count: $0.value.count) }.sorted { $0.from < $1.from }
+  }
 }

@@ -166,7 +166,7 @@ enum Demo {
       case .funnel:
         let answer = try reading.answers.funnel(view: view.name, start: nil, end: nil, by: false)
         Console.print("\(Console.bold(view.name))  funnel within the week")
-        Funnel.show(answer.steps)
+        FunnelDisplay.show(answer.steps)
         Console.print("")
       }
     }

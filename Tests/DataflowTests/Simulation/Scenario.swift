@@ -69,6 +69,7 @@ struct Scenario {
   }
 
   private mutating func difference(_ oracle: Oracle, _ answers: Answers) throws(Failure) -> String? {
+    if let difference = try timelines(oracle, answers) { return difference }
     for view in topology.views {
       switch view.kind {
       case .rollup(let rollup):
@@ -90,7 +91,8 @@ struct Scenario {
           for by in funnel.by == nil ? [false] : [false, true] {
             let answer = try answers.funnel(view: view.name, start: range.0, end: range.1, by: by)
             let parts = try instances.dropFirst().map { (instance) throws(Failure) in
-              try instance.funnelPart(view: view.name, start: range.0, end: range.1, by: by)
+              try instance.funnelPart(
+                FunnelRequest(view: view.name, start: range.0, end: range.1, by: by))
             }
             guard
               try instances[0].funnel(view: view.name, start: range.0, end: range.1, by: by, parts: parts) == answer
@@ -101,7 +103,92 @@ struct Scenario {
               return "funnel \(view.name), \(bounds[0]) to \(bounds[1]), by: \(by):\n\(difference)"
             }
           }
+          if let difference = try difference(oracle, answers, view.name, funnel, range) { return difference }
         }
+      }
+    }
+    return nil
+  }
+
+  /// By day or week, the largest values of a breakdown, and a page of those who came to some step.
+  private mutating func difference(
+    _ oracle: Oracle, _ answers: Answers, _ view: String, _ funnel: FunnelDefinition, _ range: (Int64?, Int64?)
+  ) throws(Failure) -> String? {
+    var request = FunnelRequest(view: view, start: range.0, end: range.1, by: funnel.by != nil)
+    request.trend = random.pick(FunnelRequest.Trend.allCases)
+    request.timezone = random.pick(["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"])
+    request.limit = random.number(1...4)
+    let answer = try answers.funnel(request)
+    let parts = try instances.dropFirst().map { (instance) throws(Failure) in try instance.funnelPart(request) }
+    guard try instances[0].funnel(request, parts: parts) == answer else {
+      return "\(request) differs when instances answer together"
+    }
+    let rows = oracle.trend(
+      view: view, start: range.0, end: range.1, by: request.trend!, timezone: request.timezone)
+    guard rows.map(\.start) == answer.trend?.map(\.start) else {
+      return "\(request): rows at \(answer.trend?.map(\.start) ?? []), expected \(rows.map(\.start))"
+    }
+    for (expected, actual) in zip(rows, answer.trend ?? []) {
+      let (a, b) = (
+        FunnelAnswer(steps: expected.steps, breakdown: nil), FunnelAnswer(steps: actual.steps, breakdown: nil)
+      )
+      if let difference = compare(expected: a, actual: b) {
+        return "\(request), row of \(Timestamp(milliseconds: expected.start)):\n\(difference)"
+      }
+    }
+    if funnel.by != nil {
+      let all = oracle.funnel(view: view, start: range.0, end: range.1, by: true).breakdown!
+      let largest = all.enumerated().sorted {
+        ($1.element.steps[0].completed, $0.offset) < ($0.element.steps[0].completed, $1.offset)
+      }
+      let expected = largest.prefix(request.limit!).map(\.element.value)
+      guard answer.breakdown!.map({ Array($0.value.utf8) }) == expected.map({ Array($0.utf8) }),
+        answer.valueCount == all.count
+      else { return "\(request): values \(answer.breakdown!.map(\.value)), expected \(expected) of \(all.count)" }
+    }
+    return try users(oracle, answers, FunnelRequest(view: view, start: range.0, end: range.1), funnel.steps.count)
+  }
+
+  private mutating func users(
+    _ oracle: Oracle, _ answers: Answers, _ funnel: FunnelRequest, _ steps: Int
+  ) throws(Failure) -> String? {
+    var request = FunnelUsersRequest(
+      funnel: funnel, step: random.number(1...steps), stopped: random.chance(50), limit: random.pick([1, 3, 1_000]))
+    let expected = oracle.users(
+      view: funnel.view, start: funnel.start, end: funnel.end, step: request.step, stopped: request.stopped)
+    var found: [[UInt8]] = []
+    while true {
+      let page = try answers.funnelUsers(request)
+      let parts = try instances.dropFirst().map { (instance) throws(Failure) in try instance.funnelUsersPart(request) }
+      guard try instances[0].funnelUsers(request, parts: parts) == page else {
+        return "\(request) differs when instances answer together"
+      }
+      guard page.total == expected.count else { return "\(request): \(page.total) users, expected \(expected.count)" }
+      found += page.users
+      guard page.hasMore else { break }
+      request.after = page.users.last
+    }
+    return found == expected ? nil : "\(request): users \(found), expected \(expected)"
+  }
+
+  /// What is remembered of each user, and of one that never was.
+  private func timelines(_ oracle: Oracle, _ answers: Answers) throws(Failure) -> String? {
+    for user in oracle.users + [Array("nobody".utf8)] {
+      let text = String(decoding: user, as: UTF8.self)
+      let partition = Answers.partition(of: text, partitions: partitions.count)
+      let expected = oracle.timeline(of: user, newest: partitions[partition].compactMap(\.stamp).max())
+      let found = try answers.user(text)
+      let lines = found.map { timeline in
+        (timeline.sessions ?? []).map { Array("\($0.start)-\($0.end) \($0.events)".utf8) }
+          + timeline.funnels.flatMap { funnel in
+            funnel.steps.map { step in
+              Array("\(funnel.view) \(step.time) \(step.number)\(step.value.map { " \($0)" } ?? "")".utf8)
+            }.sorted { $0.lexicographicallyPrecedes($1) }
+          }
+      }
+      guard lines == expected else {
+        func shown(_ lines: [[UInt8]]?) -> [String]? { lines?.map { String(decoding: $0, as: UTF8.self) } }
+        return "user \(text): \(shown(lines) ?? []), expected \(shown(expected) ?? [])"
       }
     }
     return nil

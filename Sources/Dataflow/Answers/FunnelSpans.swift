@@ -1,0 +1,69 @@
+import Basics
+import Synchronization
+
+/// Closed days of funnels, added up, kept from answer to answer.
+///
+/// A day is closed when no event that is not late can change an entry of it: when it ends `horizon` + `within` before the newest
+/// stamp of its partition. Its cells are then the same for as long as the store is there, so nothing here is ever stale. Sixteen
+/// closed days that begin at a multiple of sixteen are kept added up, too.
+public final class FunnelSpans: Sendable {
+  struct Key: Hashable {
+    var store: UInt64
+    var table: UInt16
+    /// Milliseconds.
+    var start: Int64
+    /// Units of the spans.
+    var units: Int64
+  }
+
+  private struct State {
+    var blocks: [Key: (bytes: [UInt8], usedAt: UInt64)] = [:]
+    var byteCount = 0
+    var uses: UInt64 = 0
+  }
+
+  /// How many of the smallest spans are in one of the next size.
+  static let factor: Int64 = 16
+
+  /// Milliseconds of the smallest span: a day of UTC.
+  let unit: Int64
+  private let byteLimit: Int
+  private let state = Mutex(State())
+
+  /// - `byteLimit`: what was not used for longest is forgotten beyond.
+  public convenience init(byteLimit: Int) { self.init(byteLimit: byteLimit, unit: Timestamp.day) }
+
+  init(byteLimit: Int, unit: Int64) {
+    self.byteLimit = byteLimit
+    self.unit = unit
+  }
+
+  var byteCount: Int { state.withLock { $0.byteCount } }
+
+  /// The cells of a span as a block; empty when it has none; nil when it is not known.
+  func block(_ key: Key) -> [UInt8]? {
+    state.withLock { state in
+      guard let index = state.blocks.index(forKey: key) else { return nil }
+      state.uses += 1
+      state.blocks.values[index].usedAt = state.uses
+      return state.blocks.values[index].bytes
+    }
+  }
+
+  func keep(_ block: [UInt8], as key: Key) {
+    state.withLock { state in
+      state.uses += 1
+      let before = state.blocks.updateValue((block, state.uses), forKey: key)
+      state.byteCount += FunnelSpans.bytes(block) - (before.map { FunnelSpans.bytes($0.bytes) } ?? 0)
+      guard state.byteCount > byteLimit else { return }
+      // A quarter at once, so that the next ones find room.
+      for (key, block) in state.blocks.sorted(by: { $0.value.usedAt < $1.value.usedAt }) {
+        guard state.byteCount > byteLimit / 4 * 3 else { break }
+        state.blocks[key] = nil
+        state.byteCount -= FunnelSpans.bytes(block.bytes)
+      }
+    }
+  }
+
+  private static func bytes(_ block: [UInt8]) -> Int { block.count + 128 }
+}

@@ -1,0 +1,38 @@
+import Basics
+
+extension CellBlock {
+  /// Goes through the members of a block whose parts all have some, part by part, without putting them into a table.
+  ///
+  /// - `place`: where a cell with such codes goes; nil: nowhere.
+  /// - `member`: a member of a part of the cell there, and its number: 1 in a set.
+  static func walk(
+    _ bytes: UnsafeRawBufferPointer, _ dictionary: TextDictionary, place: (UnsafePointer<UInt32>) -> Int?,
+    member: (_ part: Int, _ place: Int, _ member: UInt32, _ value: Int64) -> Void
+  ) throws(Failure) {
+    var reader = ByteReader(bytes, "cell block")
+    let schema = try header(&reader)
+    let count = try reader.count()
+    var codes = [UInt32](repeating: 0, count: max(count * schema.dimensions, 1))
+    for dimension in 0..<schema.dimensions {
+      let textCount = try reader.count(limit: count)
+      var local = [UInt32](repeating: 0, count: textCount + 1)
+      for index in 0..<textCount { local[index + 1] = dictionary.intern(try reader.text()) }
+      for cell in 0..<count { codes[cell * schema.dimensions + dimension] = local[try reader.count(limit: textCount)] }
+    }
+    let places = (0..<count).map { cell in
+      codes.withUnsafeBufferPointer { place($0.baseAddress! + cell * schema.dimensions) } ?? -1
+    }
+    for (index, part) in schema.parts.enumerated() {
+      precondition(part == .set || part == .bag || part == .histogram, "a part without members")
+      for place in places {
+        var number: UInt32 = 0
+        for _ in 0..<(try reader.count()) {
+          number = number &+ UInt32(truncatingIfNeeded: try reader.varint())
+          let value = part == .set ? 1 : try reader.zigzag()
+          if place >= 0 { member(index, place, number, value) }
+        }
+      }
+    }
+    guard reader.isAtEnd else { throw .corrupt("cell block: \(reader.remaining) bytes too many") }
+  }
+}
