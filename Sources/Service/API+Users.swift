@@ -59,7 +59,7 @@ extension API {
       json.array { json in for user in answer.users { json.value(String(decoding: user, as: UTF8.self)) } }
       json.field("next_cursor", answer.hasMore ? answer.users.last.map(UserCursor.text) : nil)
       json.field("total", answer.total)
-      AnswerText.progress(all.reading, &json)
+      AnswerText.progress(all.reading.standing, &json)
     }
     return .json(json.text)
   }

@@ -43,7 +43,7 @@ import Testing
     for member in ["steps", "breakdown"] {
       #expect(AskedFunnelAnswers.text([result[member]]) == AskedFunnelAnswers.text([declared[member]]), "\(member)")
     }
-    #expect(result["events"] as? Int == 9 && result["offsets"] as? [Int] == [7, 2])
+    #expect(result["events"] as? Int == 9 && result["offsets"] as? [String: Int] == ["0": 7, "1": 2])
     #expect(
       result["start_time"] as? String == "2026-03-01T00:00:00Z"
         && result["end_time"] as? String == "2026-03-02T00:00:00Z")
