@@ -47,7 +47,6 @@ extension Answers {
   ) throws(Failure) -> [UInt8] {
     let name = "\(shape)\u{0}\(stretch.start)"
     let versions = versions(plan, stretch, of: partition.map { [$0] } ?? snapshots)
-    let cache = snapshots.first?.cache
     if let versions, let known = cache?.find(name, versions: versions) { return known }
     let scan = try scan(plan, stretch.start, stretch.end, dictionary)
     let found =

@@ -12,11 +12,14 @@ public struct Answers: Sendable {
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
   public var limits = QueryLimits()
+  /// Where cells that were put together are kept; nil: nowhere.
+  var cache: ByteCache?
 
   /// - `newestStamp`: of partitions that are not among the snapshots.
   public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {
     self.plan = plan
     self.snapshots = snapshots
+    cache = snapshots.first?.cache
     var newest = newestStamp
     for snapshot in snapshots {
       if let stamp = try Frontier(snapshot).newestStamp { newest = max(newest ?? stamp, stamp) }

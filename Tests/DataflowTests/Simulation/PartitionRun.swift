@@ -68,7 +68,10 @@ final class PartitionRun {
 
   var ledger: Dataflow.Ledger { chain.ledger }
 
-  func run(_ random: inout SeededRandom) throws(Failure) {
+  /// - `committed`: called after each commit.
+  func run(
+    _ random: inout SeededRandom, committed: () throws(Failure) -> Void = { () throws(Failure) in }
+  ) throws(Failure) {
     var next = 0
     while next < records.count {
       let end = min(records.count, next + random.pick(schedule.batches))
@@ -76,6 +79,7 @@ final class PartitionRun {
       next = end
       if random.chance(schedule.commitPercent) || chain.wantsCommit {
         try commit(next)
+        try committed()
         if random.chance(schedule.releasePercent) { chain.releaseAll() }
       }
       if crashes < 20, random.chance(schedule.crashPercent) {
@@ -86,6 +90,7 @@ final class PartitionRun {
       }
     }
     try commit(next)
+    try committed()
   }
 
   private func apply(_ range: Range<Int>) throws(Failure) {
