@@ -15,7 +15,7 @@ extension Answers {
     for (index, range) in plan.ranges.enumerated() {
       var tables = try tables(plan, range, dictionary)
       for bytes in parts.flatMap({ $0.ranges[index] }) {
-        if request.top != nil { tables.append(CellTable(schema: plan.schema, dictionary: dictionary)) }
+        if plan.keepsUsers { tables.append(CellTable(schema: plan.schema, dictionary: dictionary)) }
         let table = tables[tables.count - 1]
         try bytes.span.withUnsafeBytes { (bytes) throws(Failure) in
           try CellColumns.decode(bytes, into: table, shows: plan.shows)
@@ -54,48 +54,32 @@ extension Answers {
     return QueryPart(ranges: ranges).encoded
   }
 
-  /// The cells of a range: one table with users counted, or for a top one of each partition.
+  /// The cells of a range: one table with users counted, or one of each partition with its users.
   private func tables(
     _ plan: QueryPlan, _ range: QueryPlan.Range, _ dictionary: TextDictionary
   ) throws(Failure) -> [CellTable] {
-    guard plan.request.top != nil else { return [try stretches(plan, range, dictionary)] }
-    let scan = try scan(plan, range, dictionary)
+    guard plan.keepsUsers else { return [try stretches(plan, range, dictionary)] }
     var tables: [CellTable] = []
-    var left = limits.bytes
+    var bytes = 0
     for snapshot in snapshots {
-      guard let cells = try scan.run(snapshot, dictionary, byteLimit: left) else { throw limits.tooLarge() }
-      left -= left == .max ? 0 : cells.byteCount
-      tables.append(cells)
+      let table = try stretches(plan, range, of: snapshot, dictionary)
+      bytes += table.byteCount
+      guard bytes <= limits.bytes else { throw limits.tooLarge() }
+      tables.append(table)
     }
     return tables
   }
 
-  /// What shows of the range, of one partition with its users.
-  private func scan(
-    _ plan: QueryPlan, _ range: QueryPlan.Range, _ dictionary: TextDictionary
-  ) throws(Failure) -> CellScan {
-    // A row that starts in the range may hold stored buckets that start later; none that start earlier.
-    let end = range.end.map { plan.rows.rowEnd(ofLastBefore: $0) } ?? .max
-    return try scan(plan, range.start ?? .min, end, dictionary) { row in
-      plan.shows(row) && row >= range.start ?? .min && row < range.end ?? .max
-    }
-  }
-
-  /// - `takes`: which rows are wanted.
+  /// Stored buckets of some time, all rows of it.
   func scan(
-    _ plan: QueryPlan, _ start: Int64, _ end: Int64, _ dictionary: TextDictionary,
-    takes: @escaping (Int64) -> Bool = { _ in true }
+    _ plan: QueryPlan, _ start: Int64, _ end: Int64, _ dictionary: TextDictionary
   ) throws(Failure) -> CellScan {
     let accepts = try plan.request.filter.map { (filter) throws(Failure) in
       try DimensionFilter(filter, plan.rollup.definition.by, dictionary)
     }
     return CellScan(
       table: plan.table, grain: plan.definition.grain, start: start, end: end, group: plan.group, parts: plan.parts,
-      schema: plan.rollup.schema,
-      row: { bucket in
-        let row = plan.rows.row(of: bucket)
-        return takes(row) ? row : nil
-      },
+      schema: plan.rollup.schema, row: { plan.rows.row(of: $0) },
       accepts: accepts.map { filter in { filter.accepts($0) } },
       interruption: { () throws(Failure) in try limits.check() })
   }

@@ -5,20 +5,21 @@ import Stores
 /// stretches of whole rows, days of the rows' zone or a week or month each, and a stretch of which nothing has changed is taken
 /// from memory. Users are counted by then: whatever a user may be counted once in is within one stretch.
 extension Answers {
-  /// The cells of a range, of all partitions together.
+  /// The cells of a range, of all partitions together with users counted, or of one partition with its users.
   func stretches(
-    _ plan: QueryPlan, _ range: QueryPlan.Range, _ dictionary: TextDictionary
+    _ plan: QueryPlan, _ range: QueryPlan.Range, of partition: Snapshot? = nil, _ dictionary: TextDictionary
   ) throws(Failure) -> CellTable {
-    let result = CellTable(schema: plan.countedSchema, dictionary: dictionary)
+    let result = CellTable(
+      schema: partition == nil ? plan.countedSchema : plan.schema, dictionary: dictionary)
     let (start, end) = (range.start ?? .min, range.end ?? .max)
     var first = range.start
     if first == nil { first = try firstBucket(plan.table, plan.definition.grain, atOrAfter: earliest(plan)) }
     guard let first else { return result }
-    let shape = shape(of: plan)
+    let shape = shape(of: plan, partition)
     var stretch = plan.stretch(holding: first)
     // Rows before the range are not wanted, and rows that begin in it are all in stretches that do.
     while stretch.start < end {
-      let cells = try cells(plan, stretch, shape, dictionary)
+      let cells = try cells(plan, stretch, of: partition, shape, dictionary)
       try cells.span.withUnsafeBytes { (bytes) throws(Failure) in
         try CellColumns.decode(bytes, into: result) { row in row >= start && row < end && plan.shows(row) }
       }
@@ -41,14 +42,20 @@ extension Answers {
 
   /// All rows of a stretch, shown or not, as columns.
   private func cells(
-    _ plan: QueryPlan, _ stretch: (start: Int64, end: Int64), _ shape: String, _ dictionary: TextDictionary
+    _ plan: QueryPlan, _ stretch: (start: Int64, end: Int64), of partition: Snapshot?, _ shape: String,
+    _ dictionary: TextDictionary
   ) throws(Failure) -> [UInt8] {
     let name = "\(shape)\u{0}\(stretch.start)"
-    let versions = versions(plan, stretch)
-    let cache = snapshots.first?.cache
+    let versions = versions(plan, stretch, of: partition.map { [$0] } ?? snapshots)
     if let versions, let known = cache?.find(name, versions: versions) { return known }
     let scan = try scan(plan, stretch.start, stretch.end, dictionary)
-    guard let cells = try scan.run(snapshots, dictionary, byteLimit: limits.bytes) else { throw limits.tooLarge() }
+    let found =
+      if let partition {
+        try scan.run(partition, dictionary, byteLimit: limits.bytes)
+      } else {
+        try scan.run(snapshots, dictionary, byteLimit: limits.bytes)
+      }
+    guard let cells = found else { throw limits.tooLarge() }
     var writer = ByteWriter(capacity: 1_024)
     CellColumns.encode(cells, into: &writer)
     let bytes = Array(writer.bytes)
@@ -57,18 +64,21 @@ extension Answers {
   }
 
   /// What the cells depend on beside the time; names of stores are among the versions.
-  private func shape(of plan: QueryPlan) -> String {
+  private func shape(of plan: QueryPlan, _ partition: Snapshot?) -> String {
     let request = plan.request
     let zone = request.timezone ?? (request.granularity.isOfDays ? self.plan.topology.timezone : "UTC")
     return [
       "\(plan.table) \(plan.definition.grain.rawValue) \(request.granularity.rawValue) \(plan.group) \(plan.parts)",
       zone,
-      request.filter.map { "\($0)" } ?? "", snapshots.map { "\($0.marks.store)" }.joined(separator: " "),
+      request.filter.map { "\($0)" } ?? "",
+      partition.map { "of \($0.marks.store)" } ?? snapshots.map { "\($0.marks.store)" }.joined(separator: " "),
     ].joined(separator: "\u{0}")
   }
 
   /// Nil while something of it is being written.
-  private func versions(_ plan: QueryPlan, _ stretch: (start: Int64, end: Int64)) -> [UInt64]? {
+  private func versions(
+    _ plan: QueryPlan, _ stretch: (start: Int64, end: Int64), of snapshots: [Snapshot]
+  ) -> [UInt64]? {
     var versions: [UInt64] = []
     for snapshot in snapshots {
       var day = Timestamp.floor(stretch.start, to: Timestamp.day)

@@ -14,11 +14,14 @@ public struct Answers: Sendable {
   public var limits = QueryLimits()
   /// What is kept of funnels from answer to answer; nil: nothing.
   public var spans: FunnelSpans?
+  /// Where cells that were put together are kept; nil: nowhere.
+  var cache: ByteCache?
 
   /// - `newestStamp`: of partitions that are not among the snapshots.
   public init(plan: Plan, snapshots: [Snapshot], newestStamp: Int64? = nil) throws(Failure) {
     self.plan = plan
     self.snapshots = snapshots
+    cache = snapshots.first?.cache
     var newest = newestStamp
     for snapshot in snapshots {
       if let stamp = try Frontier(snapshot).newestStamp { newest = max(newest ?? stamp, stamp) }

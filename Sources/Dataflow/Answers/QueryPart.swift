@@ -1,8 +1,8 @@
 import Basics
 
 /// What some partitions add to an answer that another instance puts together: per range its cells, as columns. Usually one
-/// table, with users counted; for a top one per partition, with its users, since which of them make up the others is only known
-/// when all is there.
+/// table, with users counted; for a top of users one per partition, with its users, since which of them make up the rest is only
+/// known when all is there.
 ///
 /// - Layout: how many ranges; per range how many tables, and each with its length.
 struct QueryPart {

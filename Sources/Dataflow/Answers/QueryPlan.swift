@@ -39,6 +39,8 @@ struct QueryPlan {
   var schema: CellSchema { CellSchema(dimensions: group.count, parts: parts.map { rollup.schema.parts[$0] }) }
   /// With users counted.
   var countedSchema: CellSchema { schema.counted }
+  /// Whether cells are wanted by partition, with their users: groups are put together that are only known when all is there.
+  var keepsUsers: Bool { request.top != nil && schema != countedSchema }
 
   func value(_ cells: CellTable, _ cell: Int, _ members: Members) -> MeasureValue {
     measure.value(cells, cell, members) { parts.firstIndex(of: $0)! }

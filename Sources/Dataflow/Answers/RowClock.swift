@@ -42,11 +42,6 @@ final class RowClock {
     return row >= time ? row : self.row(after: row)
   }
 
-  /// Where stored buckets of rows that start before `end` stop.
-  func rowEnd(ofLastBefore end: Int64) -> Int64 {
-    granularity <= .hour ? end + Timestamp.hour : row(after: row(of: end))
-  }
-
   /// Rows that start in [start, end), ascending; nil when there are more than the limit.
   func rows(from start: Int64, to end: Int64, limit: Int) -> [Int64]? {
     var rows: [Int64] = []

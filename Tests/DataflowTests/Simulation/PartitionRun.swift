@@ -90,6 +90,7 @@ final class PartitionRun {
       }
     }
     try commit(next)
+    try committed()
   }
 
   private func apply(_ range: Range<Int>) throws(Failure) {
