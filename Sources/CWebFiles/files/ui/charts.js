@@ -161,6 +161,9 @@ function draw(canvas, labels, series, look) {
   return chart
 }
 
+/// The group that a row is of.
+export const labelOf = (row, name) => (row.other ? "all others" : Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || name)
+
 /// Rows of an answer as one series per combination of dimensions, the largest first; the rest stays out and is counted.
 ///
 /// - times: those that are shown, where also a bucket without rows has its place; nothing: what it then has.
@@ -168,7 +171,7 @@ export function seriesOf(rows, grain, timezone, { most = 8, name = "", nothing =
   const at = new Map(times.map((time, index) => [time, index]))
   const found = new Map()
   for (const row of rows) {
-    const label = row.other ? "all others" : Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || name
+    const label = labelOf(row, name)
     let one = found.get(label)
     if (!one) found.set(label, one = { name: label, values: Array(times.length).fill(nothing), sum: 0 })
     one.values[at.get(row.timestamp)] = row.value

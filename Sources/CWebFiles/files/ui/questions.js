@@ -1,6 +1,6 @@
 // What panels of a dashboard ask, and how the answers are drawn.
 import { ask, query } from "./api.js"
-import { card, ranking, seriesOf, tile } from "./charts.js"
+import { card, labelOf, ranking, seriesOf, tile } from "./charts.js"
 import { bucket, compact, element, number, percent, seconds, table } from "./text.js"
 import { steps } from "./steps.js"
 
@@ -80,7 +80,7 @@ async function queryCard(panel, page, actions) {
     case "ranking": {
       const sums = new Map()
       for (const row of rows) {
-        const name = Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || asked.metric
+        const name = labelOf(row, asked.metric)
         const one = sums.get(name) ?? { sum: 0, count: 0 }
         sums.set(name, { sum: one.sum + (row.value ?? 0), count: one.count + 1 })
       }
