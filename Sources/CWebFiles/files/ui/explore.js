@@ -69,8 +69,8 @@ export async function render(context) {
   const asked = isPlain ? parameters : { ...parameters, ...optional }
   const url = "/query?" + new URLSearchParams(Object.entries(asked).filter(([, value]) => value))
   const cards = [
-    card(`${metric.name} per ${grain}`, { labels, series, kind: by ? "line" : "area", note: metric.definition, ...look }),
-    element("p.message.good", {}, `${number(answer.data.length)} rows of ${view.name}. `,
+    card(`${metric.name} per ${grain}`, { labels, series, kind: labels.length == 1 ? "bar" : by ? "line" : "area", note: metric.definition, ...look }),
+    element("p.message.good", {}, `${number(answer.data.length)} ${answer.data.length == 1 ? "row" : "rows"} of ${view.name}. `,
       others ? `The chart has the largest ${most} of ${others + most}. ` : "", answer.isCut ? "There are more rows than are shown. " : "",
       element("a", { href: url }, "The same over HTTP")),
   ]
