@@ -5,7 +5,7 @@ import Glibc
 /// The directory all state is under. One process owns it at a time.
 ///
 /// - Layout: `millrace.json` (format version), `lock` (the owner's pid), `topologies/NAME/current`,
-///   `topologies/NAME/gen-N/...`, and unless configured otherwise `log/`.
+///   `topologies/NAME/gen-N/...`, `dashboards/`, and unless configured otherwise `log/`.
 public final class DataDirectory: Sendable {
   public static let format = 1
 

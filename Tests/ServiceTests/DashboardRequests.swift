@@ -2,6 +2,8 @@ import Basics
 import Dataflow
 import Foundation
 import Runtime
+import Seeded
+import Synchronization
 import Testing
 
 @testable import Service
@@ -183,5 +185,57 @@ import Testing
     #expect(test.send("POST", "/dashboards", body: long).status == 400)
     #expect(test.send("PATCH", "/dashboards", body: "").status == 405)
     #expect(test.get("/dashboards/a/b").status == 404)
+  }
+
+  @Test func ofManyChangesOfOneVersionOneCounts() throws {
+    let test = try TestNode()
+    #expect(put(test, "one", DashboardRequests.good).status == 201)
+    let api = test.api
+    let statuses = Mutex<[Int]>([])
+    DispatchQueue.concurrentPerform(iterations: 16) { number in
+      let body = DashboardRequests.good.replacing(
+        "{\"title\":\"Shop\"", with: "{\"version\":1,\"title\":\"\(number)\"")
+      let status = api.respond(Request("PUT", "/dashboards/one", body: Array(body.utf8))).status
+      statuses.withLock { $0.append(status) }
+    }
+    #expect(statuses.withLock { $0.sorted() } == [200] + [Int](repeating: 409, count: 15))
+    #expect(try Dashboards(in: test.node.data.path).versions("one").map(\.version) == [2, 1])
+  }
+
+  @Test func mutatedBodiesAreRefusedOrKept() throws {
+    let test = try TestNode()
+    var random = SeededRandom(seed: 7)
+    let json = Array(DashboardRequests.good.utf8)
+    let yaml = Array(
+      DashboardText.yaml(try Dashboard.load(json: json, topologies: nil).dashboard).utf8)
+    for number in 0..<400 {
+      let isYAML = number % 2 == 1
+      var bytes = isYAML ? yaml : json
+      for _ in 0..<Int.random(in: 1...4, using: &random) {
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(contentsOf: bytes[place...].prefix(9), at: place)
+        }
+      }
+      var request = Request("PUT", "/dashboards/m\(number)", body: bytes)
+      if isYAML { request.headers["content-type"] = "application/yaml" }
+      let response = test.api.respond(request)
+      #expect(response.status == 201 || response.status == 400, "\(String(decoding: bytes, as: UTF8.self))")
+      guard response.status == 201 else { continue }
+      let text = test.get("/dashboards/m\(number)", [("format", "yaml")]).body
+      let again = try Dashboard.load(yaml: text, file: "again", topologies: nil).dashboard
+      #expect(try Dashboards(in: test.node.data.path).newest("m\(number)")?.dashboard == again, "\(text)")
+    }
+  }
+
+  @Test func deepAndEscapedJSONIsReadOrRefused() throws {
+    let test = try TestNode()
+    let deep = "{\"title\":\"x\",\"panels\":\(String(repeating: "[", count: 200))\(String(repeating: "]", count: 200))}"
+    let refused = test.send("POST", "/dashboards", body: deep)
+    #expect(refused.status == 400 && refused.body.contains("more than 32"), "\(refused.body)")
+    let escaped = DashboardRequests.good.replacing("\"Shop\"", with: #""\ud83c\udf0a \u00e9 \/""#)
+    #expect(try object(test.send("POST", "/dashboards", body: escaped))["title"] as? String == "🌊 é /")
   }
 }

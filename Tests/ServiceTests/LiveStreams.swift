@@ -115,6 +115,25 @@ import Testing
     #expect(left == nil)
   }
 
+  @Test func anotherGenerationBeginsAnew() throws {
+    let test = try TestNode()
+    let (server, api) = try serve(test)
+    defer {
+      server.stop()
+      api.stop()
+    }
+    let (client, _) = try follow(server)
+    #expect(test.send("POST", "/topologies/web/replays", [("promote_when_caught_up", "true")]).status == 202)
+    var text = ""
+    while !text.contains("event: snapshot\n") {
+      text = ""
+      guard client.read(into: &text, until: "\n\n\r\n") else { break }
+    }
+    #expect(text.contains("event: generation\n") && text.contains("id: 2."), "\(text)")
+    let snapshot = try data(text, "snapshot")
+    #expect(snapshot["generation"] as? Int == 2 && rows(snapshot)["2026-03-01T12:00:00Z DE"] == 3, "\(text)")
+  }
+
   @Test func silenceIsBroken() throws {
     let test = try TestNode()
     let (server, api) = try serve(test) { $0.heartbeatMilliseconds = 10 }

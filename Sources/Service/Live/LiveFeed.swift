@@ -138,8 +138,8 @@ final class LiveFeed: Sendable {
         }
         guard !questions.isEmpty else { break }
         for question in questions { look(question, source) }
-        // However long answers take, half of the time is left to others.
-        pause = max(options.pauseMilliseconds, monotonicMilliseconds() - began)
+        // However long answers take, most of the time is left to others.
+        pause = max(options.pauseMilliseconds, 3 * (monotonicMilliseconds() - began))
       }
       ended.leave()
     }

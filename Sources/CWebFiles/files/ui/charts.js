@@ -98,8 +98,8 @@ function data(labels, series, { kind, stacked }) {
     datasets: series.map((one) => {
       const shade = shades[next % shades.length]
       // What was before is the same thing at another time.
-      if (!one.isBefore) next += 1
-      const color = one.isBefore ? shades[7] : shade
+      if (!one.isBefore && !one.isOther) next += 1
+      const color = one.isBefore || one.isOther ? shades[7] : shade
       return {
         label: one.name,
         data: one.values,
@@ -161,6 +161,9 @@ function draw(canvas, labels, series, look) {
   return chart
 }
 
+/// The group that a row is of.
+export const labelOf = (row, name) => (row.other ? "all others" : Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || name)
+
 /// Rows of an answer as one series per combination of dimensions, the largest first; the rest stays out and is counted.
 ///
 /// - times: those that are shown, where also a bucket without rows has its place; nothing: what it then has.
@@ -168,13 +171,13 @@ export function seriesOf(rows, grain, timezone, { most = 8, name = "", nothing =
   const at = new Map(times.map((time, index) => [time, index]))
   const found = new Map()
   for (const row of rows) {
-    const label = row.other ? "all others" : Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || name
+    const label = labelOf(row, name)
     let one = found.get(label)
-    if (!one) found.set(label, one = { name: label, values: Array(times.length).fill(nothing), sum: 0 })
+    if (!one) found.set(label, one = { name: label, isOther: !!row.other, values: Array(times.length).fill(nothing), sum: 0 })
     one.values[at.get(row.timestamp)] = row.value
     one.sum += row.value ?? 0
   }
-  const series = [...found.values()].sort((a, b) => b.sum - a.sum)
+  const series = [...found.values()].sort((a, b) => a.isOther - b.isOther || b.sum - a.sum)
   return { labels: times.map((time) => bucket(time, grain, timezone)), times, series: series.slice(0, most), others: Math.max(0, series.length - most) }
 }
 

@@ -89,7 +89,7 @@ async function show(context) {
                 one.version == open.version ? element("strong", {}, `${one.version}: shown now`) : link(context, `${one.version}`, { ...settings, edit: "1", version: one.version }, "a"),
                 element("span.soft", {}, ` ${one.title}, ${new Date(one.saved_at).toLocaleString()}`)))),
               element("p.note", {}, "An earlier one opens in the editor; saved, it is the newest."),
-              element("form", { method: "dialog" }, element("button", {}, "Close")))
+              element("form.row.end", { method: "dialog" }, element("button", {}, "Close")))
             versions.showModal()
           })
         }),

@@ -88,20 +88,22 @@ export function editor({ context, name, dashboard, save, leave }) {
           set("group_by")(view.dimensions.filter((one) => chosen.has(one)).join(","))
         },
       }), name)
-      questions.replaceChildren(
+      questions.replaceChildren(...[
         field("View", select(rollups.map((one) => [one.name, one.name]), asked.view, (value) => {
           const next = rollups.find((one) => one.name == value)
           asked.view = value
           if (!next.measures.some((one) => one.name == asked.metric)) asked.metric = next.measures[0]?.name ?? ""
           delete asked.group_by
+          if (!next.dimensions.includes("event_type")) delete asked.event_type
           fill()
           look()
         })),
         field("Measure", select((view?.measures ?? []).map((one) => [one.name, `${one.name}: ${one.definition}`]), asked.metric, set("metric"))),
         field("Per", select(grains, asked.granularity ?? "hour", set("granularity"))),
         field("Drawn as", select(charts.query, panel.chart, (value) => { panel.chart = value; look() })),
+        view?.dimensions.includes("event_type") ? field("Only events", element("input", { value: asked.event_type ?? "", placeholder: "all", oninput: (event) => set("event_type")(event.target.value.trim()) })) : null,
         field("Only where", element("input", { value: asked.where ?? "", placeholder: "geo.country = 'DE'", oninput: (event) => set("where")(event.target.value) })),
-        view?.dimensions.length ? element("fieldset.checks", {}, element("legend", {}, "Grouped by"), view.dimensions.map(dimension)) : null)
+        view?.dimensions.length ? element("fieldset.checks", {}, element("legend", {}, "Grouped by"), view.dimensions.map(dimension)) : null].filter(Boolean))
     }
     fill()
     const move = (by) => {

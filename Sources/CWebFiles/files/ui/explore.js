@@ -25,13 +25,19 @@ export const controls = (context) => {
   return ["view", "metric", "by", "top", "where", "days", "from", "to", "grain", "timezone", "compare"]
 }
 
-/// What a server does not know yet is left out, and said.
+/// Whether this server has said that it knows none of these.
+let isPlain = false
+
+/// What a server does not know yet is left out.
 async function withFewer(parameters, optional, signal) {
+  const isAsked = !isPlain && Object.values(optional).some(Boolean)
+  if (!isAsked) return { answer: await query(parameters, signal), isPlain }
   try {
     return { answer: await query({ ...parameters, ...optional }, signal), isPlain: false }
   } catch (error) {
-    if (error.status != 400 || !Object.values(optional).some(Boolean) || !/there is no parameter|granularity/.test(error.message)) throw error
-    return { answer: await query(parameters, signal), isPlain: true }
+    if (error.status != 400 || !/there is no parameter/.test(error.message)) throw error
+    isPlain = true
+    return { answer: await query(parameters, signal), isPlain }
   }
 }
 
@@ -51,6 +57,8 @@ export async function render(context) {
   }
   const optional = {
     top: by && settings.top, other: by && settings.top && adds ? "true" : undefined, compare_to: settings.compare,
+    // A gap in a line of counts reads as if nobody knew; many groups would be many rows of nothing.
+    fill: (adds || metric.definition.startsWith("distinct(")) && !by ? "zero" : undefined,
   }
   const { answer, isPlain } = await withFewer(parameters, optional, signal)
   context.freshness(answer)
@@ -61,8 +69,8 @@ export async function render(context) {
   const asked = isPlain ? parameters : { ...parameters, ...optional }
   const url = "/query?" + new URLSearchParams(Object.entries(asked).filter(([, value]) => value))
   const cards = [
-    card(`${metric.name} per ${grain}`, { labels, series, kind: by ? "line" : "area", note: metric.definition, ...look }),
-    element("p.message.good", {}, `${number(answer.data.length)} rows of ${view.name}. `,
+    card(`${metric.name} per ${grain}`, { labels, series, kind: labels.length == 1 ? "bar" : by ? "line" : "area", note: metric.definition, ...look }),
+    element("p.message.good", {}, `${number(answer.data.length)} ${answer.data.length == 1 ? "row" : "rows"} of ${view.name}. `,
       others ? `The chart has the largest ${most} of ${others + most}. ` : "", answer.isCut ? "There are more rows than are shown. " : "",
       element("a", { href: url }, "The same over HTTP")),
   ]

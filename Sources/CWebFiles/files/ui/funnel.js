@@ -1,8 +1,9 @@
 // How many get from each step to the next, and where they come from: declared funnels, and any other one.
 import { ask } from "./api.js"
+import { card } from "./charts.js"
 import { range } from "./controls.js"
 import { steps } from "./steps.js"
-import { element, message, number, percent, table } from "./text.js"
+import { bucket, compact, element, message, number, percent, seconds as length, table } from "./text.js"
 
 export const title = "Funnel"
 export const controls = (context) => {
@@ -16,11 +17,11 @@ const funnels = (topology) => topology.views.filter((view) => view.kind == "funn
 let takesOthers
 
 export async function render(context) {
-  const cards = await declared(context)
   takesOthers ??= await ask("/funnels", { signal: context.signal }).then(() => true, (error) => {
     if (error.name == "AbortError") throw error
     return false
   })
+  const cards = await declared(context)
   if (takesOthers) {
     cards.push(...(await other(context)))
     // A form that somebody fills in is left alone.
@@ -35,7 +36,7 @@ async function declared(context) {
   if (!view) return [message("This topology has no funnel. Add one to its file: views: { checkout: { funnel: { steps: […], within: 24h } } }")]
   const { from, to } = range(context)
   const answer = await ask(`/funnels/${encodeURIComponent(view.name)}/results`, {
-    parameters: { topology: topology.name, start_time: from, end_time: to, by: view.by ? "true" : undefined }, signal,
+    parameters: { topology: topology.name, start_time: from, end_time: to, by: view.by ? "true" : undefined, ...(takesOthers ? { histogram: "true", trend: "day" } : {}) }, signal,
   })
   context.freshness(answer)
   const entered = answer.steps[0].users_completed
@@ -44,8 +45,45 @@ async function declared(context) {
   const cards = [
     element("section.card", {}, element("h2", {}, `${view.name}: ${percent(last.users_completed / entered)} of ${number(entered)} users reach ${last.name}, within ${view.within}`), steps(answer.steps)),
   ]
+  if (takesOthers) cards[0].append(stopped(context, view, answer.steps, { from, to }))
+  if (answer.trend) cards.push(trend(answer.trend, last.name))
+  answer.steps.slice(1).forEach((step, index) => { if (step.times_from_previous?.length) cards.push(times(answer.steps[index].name, step)) })
   if (answer.breakdown) cards.push(breakdown(`By ${view.by}`, view.by, answer))
   return cards
+}
+
+function trend(rows, last) {
+  const at = (row, index) => row.steps.at(index).users_completed
+  return card("By day of entry", {
+    labels: rows.map((row) => bucket(row.timestamp, "day")), kind: "bar",
+    series: [{ name: "entered", values: rows.map((row) => at(row, 0)) }, { name: `reached ${last}`, values: rows.map((row) => at(row, -1)) }],
+    note: "Who entered on a day, and how many of them have got to the end since.",
+  })
+}
+
+function times(before, step) {
+  const bars = step.times_from_previous
+  return card(`From ${before} to ${step.name}: how long it took`, {
+    labels: bars.map((bar) => `up to ${length(Number(bar.to_seconds))}`), kind: "bar", size: "half", axis: compact,
+    series: [{ name: "users", values: bars.map((bar) => bar.count) }],
+  })
+}
+
+/// Who got as far as a step and no further, page by page.
+function stopped({ topology }, view, all, { from, to }) {
+  const found = element("div", { role: "status" })
+  const look = async (index, before = [], cursor = undefined) => {
+    try {
+      const answer = await ask(`/funnels/${encodeURIComponent(view.name)}/users`, { parameters: { topology: topology.name, step: index + 1, stopped: "true", start_time: from, end_time: to, cursor } })
+      const users = [...before, ...answer.users]
+      found.replaceChildren(
+        element("p.note", {}, `${number(answer.total)} users stopped at ${all[index].name}.`),
+        users.length ? table(["user"], users.map((user) => [user])) : element("p.empty", {}, "Nobody."),
+        ...(answer.next_cursor ? [element("button", { type: "button", onclick: () => look(index, users, answer.next_cursor) }, "More")] : []))
+    } catch (error) { found.replaceChildren(message(error.message, "bad")) }
+  }
+  return element("details.who", {}, element("summary", {}, "Who stopped where"),
+    element("div.row", {}, all.slice(0, -1).map((step, index) => element("button", { type: "button", onclick: () => look(index) }, `at ${step.name}`))), found)
 }
 
 function breakdown(heading, by, answer) {

@@ -1,6 +1,6 @@
 // What panels of a dashboard ask, and how the answers are drawn.
 import { ask, query } from "./api.js"
-import { card, ranking, seriesOf, tile } from "./charts.js"
+import { card, labelOf, ranking, seriesOf, tile } from "./charts.js"
 import { bucket, compact, element, number, percent, seconds, table } from "./text.js"
 import { steps } from "./steps.js"
 
@@ -80,7 +80,7 @@ async function queryCard(panel, page, actions) {
     case "ranking": {
       const sums = new Map()
       for (const row of rows) {
-        const name = Object.values(row.dimensions).map((value) => value ?? "(none)").join(" · ") || asked.metric
+        const name = labelOf(row, asked.metric)
         const one = sums.get(name) ?? { sum: 0, count: 0 }
         sums.set(name, { sum: one.sum + (row.value ?? 0), count: one.count + 1 })
       }
@@ -118,11 +118,13 @@ async function funnelCard(panel, page, actions) {
   page.fresh(answer)
   const size = panel.size ?? "full"
   const heading = element("h2", {}, panel.title, actions.length ? element("span.row", {}, actions) : null)
-  if (panel.chart != "table") return element(`section.card.${size}`, {}, heading, steps(answer.steps))
+  // Steps are of users, whose events may be of many values.
+  const note = page.where ? element("p.note", {}, "The filter above is of measures; a funnel is not filtered.") : null
+  if (panel.chart != "table") return element(`section.card.${size}`, {}, heading, steps(answer.steps), note)
   const lines = answer.breakdown ? answer.breakdown.map((one) => [one.value ?? "(none)", one.steps]) : [["all", answer.steps]]
   const rows = lines.map(([name, all]) => [name, ...all.map((step) => step.users_completed)]).sort((a, b) => b[1] - a[1])
   return element(`section.card.${size}`, {}, heading,
     table(["", ...answer.steps.map((step) => step.name), "conversion"],
       rows.map((row) => [row[0], ...row.slice(1).map(number), percent(row[1] ? row[row.length - 1] / row[1] : null)]),
-      { numbers: answer.steps.map((_, index) => index + 1).concat(answer.steps.length + 1) }))
+      { numbers: answer.steps.map((_, index) => index + 1).concat(answer.steps.length + 1) }), note)
 }

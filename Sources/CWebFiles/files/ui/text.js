@@ -21,7 +21,7 @@ export const seconds = (value) => {
 }
 
 export function bucket(timestamp, grain, timezone) {
-  const options = grain == "day" ? { month: "short", day: "numeric" } : grain == "minute" ? { hour: "2-digit", minute: "2-digit" } : { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }
+  const options = grain == "month" ? { month: "short", year: "numeric" } : grain == "day" || grain == "week" ? { month: "short", day: "numeric" } : grain == "minute" ? { hour: "2-digit", minute: "2-digit" } : { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }
   return new Intl.DateTimeFormat(undefined, { ...options, timeZone: timezone || "UTC" }).format(new Date(timestamp))
 }
 
