@@ -8,20 +8,16 @@ public struct API: Sendable {
   let node: Node
   let collector: Collector?
   let peers: PeerAccess
-  let responses: ResponseCounts?
   let version: String
+  /// Of the server before it, which is to be told: `Server.Options.responses`.
+  public let responses = ResponseCounts()
 
   /// - `collector`: what takes events, for its metrics.
   /// - `peers`: how other instances are asked.
-  /// - `responses`: what the server before it has answered, for its metrics.
   /// - `version`: of the program, for `millrace_build_info`.
-  public init(
-    _ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), responses: ResponseCounts? = nil,
-    version: String
-  ) {
+  public init(_ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), version: String) {
     self.node = node
     self.peers = peers
-    self.responses = responses
     self.collector = collector
     self.version = version
   }

@@ -52,11 +52,17 @@ final class RawClient {
     }
   }
 
-  /// What has come by now, once something has; nil when nothing did.
-  func readOne() -> String? {
+  /// As far as that text, and what came with its end; false when the server closed before, or said nothing for 20 s.
+  ///
+  /// - `all`: what has come so far, with what comes now.
+  func read(into all: inout String, until text: String) -> Bool {
     var part = [UInt8](repeating: 0, count: 1 << 16)
-    let count = recv(descriptor, &part, part.count, 0)
-    return count > 0 ? String(decoding: part[..<count], as: UTF8.self) : nil
+    while !all.contains(text) {
+      let count = recv(descriptor, &part, part.count, 0)
+      guard count > 0 else { return false }
+      all += String(decoding: part[..<count], as: UTF8.self)
+    }
+    return true
   }
 
   /// One request on a connection of its own; head and body of the answer.

@@ -60,6 +60,14 @@ export async function render({ topology, signal, freshness }) {
   ]
 }
 
+const state = (one) => element(`span.badge.${one.state == "running" ? "good" : one.state == "stopped" ? "bad" : "warn"}`, {}, one.state)
+
+function byReason(found) {
+  const sums = new Map()
+  for (const one of found) sums.set(one.labels.reason, (sums.get(one.labels.reason) ?? 0) + one.value)
+  return [...sums].sort((a, b) => b[1] - a[1]).map(([name, value]) => [name, number(value)])
+}
+
 /// Times are kept as they came, so whoever looks at them should know how far they can be trusted.
 function clocks(buckets) {
   const upTo = (bound) => buckets?.find((one) => one.labels.le == bound)?.value ?? 0
@@ -69,12 +77,4 @@ function clocks(buckets) {
   return element("section.card", {}, element("h2", {}, "Clocks of senders"),
     count ? table(["when it said it was sent", "requests", "share"], rows.map(([name, from, to]) => [name, number(to - from), `${((100 * (to - from)) / count).toFixed(2)} %`]), { numbers: [1, 2] })
       : element("p", {}, "Nobody has said yet when it was sent."))
-}
-
-const state = (one) => element(`span.badge.${one.state == "running" ? "good" : one.state == "stopped" ? "bad" : "warn"}`, {}, one.state)
-
-function byReason(found) {
-  const sums = new Map()
-  for (const one of found) sums.set(one.labels.reason, (sums.get(one.labels.reason) ?? 0) + one.value)
-  return [...sums].sort((a, b) => b[1] - a[1]).map(([name, value]) => [name, number(value)])
 }
