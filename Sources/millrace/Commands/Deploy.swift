@@ -6,7 +6,7 @@ import Runtime
 enum Deploy {
   static let fromOption = CommandSyntax.Option.value(
     "from", "START",
-    "begin at a time (2026-03-01), an offset, or a 'checkpoint' of the same meaning (default: the log's start)"
+    "begin at a time (2026-03-01), an offset, or a 'checkpoint' of this meaning (default: the log's start)"
   )
   static let shareOption = CommandSyntax.Option.value(
     "max-share", "PERCENT", "of the cores that a server builds it with (default 50)")
