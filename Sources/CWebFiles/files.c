@@ -6,6 +6,9 @@ static const unsigned char ui_index_html[] = {
 static const unsigned char icon_svg[] = {
 #embed "files/icon.svg"
 };
+static const unsigned char openapi_json[] = {
+#embed "files/openapi.json"
+};
 static const unsigned char millrace_js[] = {
 #embed "files/millrace.js"
 };
@@ -81,17 +84,14 @@ static const unsigned char dashboard_shop[] = {
 static const unsigned char dashboard_community[] = {
 #embed "../../config/dashboards/community.yaml"
 };
-static const unsigned char openapi_json[] = {
-#embed "files/openapi.json"
-};
 
 #define FILE_OF(path, type, name) {path, type, name, sizeof name}
 
 static const web_file all[] = {
   FILE_OF("/", "text/html; charset=utf-8", ui_index_html),
   FILE_OF("/icon.svg", "image/svg+xml", icon_svg),
-  FILE_OF("/millrace.js", "text/javascript; charset=utf-8", millrace_js),
   FILE_OF("/openapi.json", "application/json", openapi_json),
+  FILE_OF("/millrace.js", "text/javascript; charset=utf-8", millrace_js),
   FILE_OF("/tracker", "text/html; charset=utf-8", tracker_html),
   FILE_OF("/tracker.css", "text/css; charset=utf-8", tracker_css),
   FILE_OF("/tracker-page.js", "text/javascript; charset=utf-8", tracker_page_js),

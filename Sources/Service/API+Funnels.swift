@@ -12,12 +12,15 @@ extension API {
     case 1:
       return [
         "GET": { (request) throws(Failure) in try listFunnels(request) },
-        "POST": { (request) throws(Failure) in try ask(request) },
+        "POST": { (request) throws(Failure) in
+          _ = try NamedValues(request.query, known: [])
+          return try ask(request)
+        },
       ]
     case 2 where parts[1].hasPrefix(AskedFunnel.prefix):
       return [
         "GET": { (request) throws(Failure) in try asked(parts[1], request) },
-        "DELETE": { (_) throws(Failure) in cancel(parts[1]) },
+        "DELETE": alone { () throws(Failure) in cancel(parts[1]) },
       ]
     case 3 where parts[2] == "users":
       return ["GET": { (request) throws(Failure) in try funnelUsers(parts[1], request) }]

@@ -25,10 +25,13 @@ extension API: LiveSource {
     let topology = try topology(question)
     let start = question.start(topology.statuses, now: wallMilliseconds())
     let items = question.parameters(from: start)
-    let asked = try QueryParameters(items).request(of: topology.generation.topology)
-    let all = try gather(topology, "/query", items)
+    let parameters = try QueryParameters(items)
+    let asked = try parameters.request(of: topology.generation.topology)
+    let all = try gather(topology, "/query", [], body: QueryBody.text([parameters]))
+    var parts: [[UInt8]] = []
+    for part in all.parts { parts += try API.parts(part, count: 1) }
     return LiveRows.Answer(
-      reading: all.reading, answer: try all.reading.answers.query(asked, parts: all.parts), start: start)
+      reading: all.reading, answer: try all.reading.answers.query(asked, parts: parts), start: start)
   }
 
   func reading(_ question: LiveQuestion) throws(Failure) -> Reading { try topology(question).reading() }

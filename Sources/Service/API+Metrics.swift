@@ -159,7 +159,8 @@ extension API {
   }
 
   private func answered(_ text: inout PrometheusText) {
-    guard let lanes = responses?.all else { return }
+    let lanes = responses.all
+    guard !lanes.isEmpty else { return }
     text.family("millrace_http_responses_total", .counter, "Requests answered, by what they were about and the status.")
     for (name, lane) in lanes {
       for (status, count) in lane.statuses.sorted(by: { $0.key < $1.key }) {

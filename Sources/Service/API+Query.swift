@@ -18,7 +18,7 @@ extension API {
           try answer([try QueryParameters(request.query)], isList: false, request)
         },
         "POST": { (request) throws(Failure) in
-          guard request.query.isEmpty else { throw .invalid("with POST all parameters are in the body") }
+          _ = try NamedValues(request.query, known: [])
           let body = try QueryBody(request.body)
           return try answer(body.questions, isList: body.isList, request)
         },
@@ -146,7 +146,7 @@ extension API {
     return Array(writer.bytes)
   }
 
-  private static func parts(_ bytes: [UInt8], count: Int) throws(Failure) -> [[UInt8]] {
+  static func parts(_ bytes: [UInt8], count: Int) throws(Failure) -> [[UInt8]] {
     let parts = try bytes.span.withUnsafeBytes { (bytes) throws(Failure) in
       var reader = ByteReader(bytes, "another instance's part of an answer")
       var parts: [[UInt8]] = []

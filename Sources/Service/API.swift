@@ -10,7 +10,8 @@ public struct API: Sendable {
   let peers: PeerAccess
   let dashboards: Dashboards
   var feed: LiveFeed
-  let responses: ResponseCounts?
+  /// Of the server before it, which is to be told: `Server.Options.responses`.
+  public let responses = ResponseCounts()
   let version: String
   let kept: KeptAnswers
   /// Longer than that no query takes.
@@ -18,15 +19,10 @@ public struct API: Sendable {
 
   /// - `collector`: what takes events, for its metrics.
   /// - `peers`: how other instances are asked.
-  /// - `responses`: what the server before it has answered, for its metrics.
   /// - `version`: of the program, for `millrace_build_info`.
-  public init(
-    _ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), responses: ResponseCounts? = nil,
-    version: String
-  ) {
+  public init(_ node: Node, collector: Collector? = nil, peers: PeerAccess = PeerAccess(), version: String) {
     self.node = node
     self.peers = peers
-    self.responses = responses
     self.collector = collector
     dashboards = Dashboards(in: node.data.path)
     feed = LiveFeed()

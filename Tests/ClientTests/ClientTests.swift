@@ -28,7 +28,7 @@ import Testing
     // The largest that go: eight or nine of them fill a body.
     let text = JSON.text(String(repeating: "x", count: 59_000))
     ids += (0..<20).map { _ in client.track("long", .known("u"), ["text": text])! }
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     #expect(collector.ids.flatMap { $0 } == ids)
     #expect(collector.bodies.allSatisfy { $0.count <= 524_288 })
     #expect(collector.ids.allSatisfy { $0.count <= 500 })
@@ -44,7 +44,7 @@ import Testing
       context: Context(session: "s", device: ["type": "mobile"], geo: ["country": "DE"]), at: date, id: "order-7")
     client.page(.anonymous("a-1"), .init(path: "/a/b"), at: date)
     client.identify("u-42", anonymous: "a-1", traits: ["plan": "gold"], at: date)
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     let events = collector.events.flatMap { $0 }
     let expected: [[String: Any]] = [
       [
@@ -89,7 +89,7 @@ import Testing
     let collector = try ScriptedCollector([500, 502, 503, 429].map { .problem($0, "not now", []) })
     let client = try MillraceClient(collector.url, options: options())
     let ids = (0..<10).map { _ in client.track("click", .anonymous("a"))! }
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     #expect(collector.ids == Array(repeating: ids, count: 5))
     #expect(client.statistics.taken == 10)
   }
@@ -113,9 +113,9 @@ import Testing
     let made = options { $0.onDrop = { event in dropped.withLock { $0.append(event) } } }
     let client = try MillraceClient(collector.url, options: made)
     for id in ["a", "b", "c"] { client.track("click", .anonymous("x"), id: id) }
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     client.track("click", .anonymous("x"), id: "d")
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     #expect(
       dropped.withLock { $0 } == [
         DroppedEvent(id: "b", reason: "timestamp is no time"),
@@ -128,7 +128,7 @@ import Testing
     let collector = try ScriptedCollector(Array(repeating: .problem(413, "too large"), count: 3))
     let client = try MillraceClient(collector.url, options: options())
     let ids = (0..<100).map { _ in client.track("click", .anonymous("a"))! }
-    try await client.flush()
+    try await client.flush(within: .seconds(300))
     #expect(collector.ids.map(\.count).prefix(4) == [100, 50, 25, 12])
     #expect(collector.ids.dropFirst(3).flatMap { $0 } == ids)
   }

@@ -6,7 +6,8 @@ import Testing
 @Suite(.serialized) struct ProtocolTests {
   private let scratch = Scratch()
 
-  private func script(_ name: String, _ arguments: [String]) throws -> Program.Result {
+  /// Without holding a thread of the tests' own, of which there are few: these take long.
+  private func script(_ name: String, _ arguments: [String]) async throws -> Program.Result {
     let process = Process()
     process.executableURL = Program.root.appending(path: "scripts/\(name)")
     process.arguments = arguments
@@ -15,18 +16,20 @@ import Testing
     process.standardOutput = try FileHandle(forWritingTo: scratch.file("out"))
     process.standardError = try FileHandle(forWritingTo: scratch.file("err"))
     process.standardInput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return Program.Result(code: process.terminationStatus, output: scratch.text("out"), errors: scratch.text("err"))
+    let code: Int32 = try await withCheckedThrowingContinuation { continuation in
+      process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+      do { try process.run() } catch { continuation.resume(throwing: error) }
+    }
+    return Program.Result(code: code, output: scratch.text("out"), errors: scratch.text("err"))
   }
 
-  @Test func mutatedRequestsGetARightStatus() throws {
-    let fuzzed = try script("fuzz-collector", ["--mutations", "2500", "--seed", "1"])
+  @Test func mutatedRequestsGetARightStatus() async throws {
+    let fuzzed = try await script("fuzz-collector", ["--mutations", "2500", "--seed", "1"])
     #expect(fuzzed.code == 0, "\(fuzzed.errors.suffix(3_000))")
   }
 
-  @Test func answersAreThoseOfTheDocument() throws {
-    let checked = try script("check-openapi", ["--examples", "5"])
+  @Test func answersAreThoseOfTheDocument() async throws {
+    let checked = try await script("check-openapi", ["--examples", "5"])
     guard checked.code != 69 else {
       print("skipped: schemathesis cannot be had from PyPI here: \(checked.errors.suffix(500))")
       return

@@ -24,11 +24,11 @@ final class Collected {
     change(&collecting, &door, &options)
     collector = Collector(test.node.embedded!, options: collecting)
     let ring = try KeyRing(keys, peerKey: peerKey, lookMilliseconds: 0)
+    let api = API(test.node, collector: collector, version: "1")
+    options.responses = api.responses
     server = try Server(
       host: "127.0.0.1", port: 0, options: options,
-      responder: Door(
-        API(test.node, collector: collector, responses: options.responses, version: "1"), collector: collector,
-        keys: ring, options: door))
+      responder: Door(api, collector: collector, keys: ring, options: door))
     try server.start()
   }
 

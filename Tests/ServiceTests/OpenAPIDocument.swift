@@ -25,6 +25,8 @@ struct OpenAPIDocument {
   private(set) var operations: [Operation] = []
   /// Values of a parameter of the path that takes only some, by template and name.
   private var choices: [String: [String: [String]]] = [:]
+  /// Templates whose last part may hold slashes, which OpenAPI cannot say itself.
+  private var open: Set<String> = []
 
   init(_ text: String) throws {
     let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
@@ -35,6 +37,7 @@ struct OpenAPIDocument {
         let operation = try #require(value as? [String: Any])
         let parameters = (shared + (operation["parameters"] as? [Any] ?? [])).map(resolved)
         for parameter in parameters where parameter["in"] as? String == "path" {
+          if parameter["x-slashes"] as? Bool == true { open.insert(template) }
           if let some = (parameter["schema"] as? [String: Any])?["enum"] as? [String] {
             choices[template, default: [:]]["\(parameter["name"]!)"] = some
           }
@@ -76,7 +79,7 @@ struct OpenAPIDocument {
   /// Paths that a template stands for, made of names that are known here.
   func paths(_ template: String) -> [String] {
     let known = [
-      "name": "web", "view": "checkout", "generation": "1", "checkpoint": "1", "id": "web-1",
+      "name": "web", "view": "checkout", "generation": "1", "checkpoint": "1", "id": "web-1", "funnel_id": "asked-1",
     ]
     var all = [""]
     for part in template.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
@@ -92,7 +95,7 @@ struct OpenAPIDocument {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     return Set(operations.map(\.template)).filter { template in
       let words = template.split(separator: "/", omittingEmptySubsequences: false)
-      return words.count == parts.count
+      return (words.count == parts.count || (open.contains(template) && words.count < parts.count))
         && zip(words, parts).allSatisfy { word, part in
           guard word.hasPrefix("{") else { return word == part }
           return choices[template]?[String(word.dropFirst().dropLast())]?.contains(String(part)) ?? true

@@ -65,13 +65,6 @@ final class RawClient {
     return true
   }
 
-  /// What has come by now, once something has; nil when nothing did.
-  func readOne() -> String? {
-    var part = [UInt8](repeating: 0, count: 1 << 16)
-    let count = recv(descriptor, &part, part.count, 0)
-    return count > 0 ? String(decoding: part[..<count], as: UTF8.self) : nil
-  }
-
   /// One request on a connection of its own; head and body of the answer.
   static func ask(_ port: UInt16, _ method: String, _ target: String, host: String = "127.0.0.1") -> (
     head: String, body: String

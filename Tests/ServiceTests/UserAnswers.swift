@@ -3,7 +3,7 @@ import Testing
 
 /// Goal: a user's own timeline is what the state remembers of it, and says from when on that is all. Method: as for queries.
 @Suite struct UserAnswers {
-  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1}"#
+  private let end = #""freshness_seconds":0,"complete_until":"T","generation":1,"offsets":{"0":7,"1":2}}"#
 
   @Test func sessionsAndStepsOfAUser() throws {
     let test = try TestNode()

@@ -110,10 +110,11 @@ final class Serving: Sendable {
     var peers = PeerAccess()
     if tls != nil { peers.scheme = "https" }
     peers.key = place.configuration.peerKey
+    api = API(node, collector: collector, peers: peers, version: Millrace.version)
     var http = try Serving.options(place)
-    api = API(node, collector: collector, peers: peers, responses: http.responses, version: Millrace.version)
     http.isPublic = isInsecure || !keys.isOpen
     http.headers = door.visitors.headers
+    http.responses = api.responses
     http.looksAtAddresses = door.visitors.database != nil && door.visitors.addressHeader == nil
     server = try Server(
       host: listen.host, port: listen.port, options: http,
