@@ -18,6 +18,8 @@ import Testing
   ) throws -> (server: Server, api: API) {
     var options = LiveFeed.Options()
     options.pauseMilliseconds = 5
+    // What does not come is missed, and not covered up by signs of life.
+    options.heartbeatMilliseconds = 3_600_000
     change(&options)
     var api = test.api
     api.feed = LiveFeed(options)
