@@ -28,7 +28,9 @@ extension AnswerText {
       self.asked(asked, &json)
       json.field("events", result.events)
       json.key("offsets")
-      json.object { json in for (partition, offset) in result.offsets.enumerated() { json.field("\(partition)", offset) } }
+      json.object { json in
+        for (partition, offset) in result.offsets.enumerated() { json.field("\(partition)", offset) }
+      }
       json.field("complete_until", asked.completeUntil.map(time))
       if let exact = result.exactFrom { json.field("incomplete_before", time(exact)) }
     }

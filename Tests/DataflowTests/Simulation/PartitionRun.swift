@@ -90,7 +90,7 @@ final class PartitionRun {
       }
     }
     try commit(next)
-    try committed()
+    try committed(&random)
   }
 
   private func apply(_ range: Range<Int>) throws(Failure) {
