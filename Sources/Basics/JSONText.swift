@@ -67,6 +67,12 @@ public struct JSONText {
 
   private mutating func quote(_ string: String) {
     text += "\""
+    // Nearly all: names and values of dimensions are seldom more than letters.
+    if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5c }) {
+      text += string
+      text += "\""
+      return
+    }
     for scalar in string.unicodeScalars {
       switch scalar {
       case "\"": text += "\\\""

@@ -23,6 +23,16 @@ import Testing
       "/query?view=visits&metric=p95&granularity=hour&where=geo.country%20%3D%20'DE'"
     ),
     (["query", "traffic", "--metric", "users", "--granularity", "day"], "/query?metric=users&granularity=day"),
+    (
+      [
+        "query", "traffic", "--metric", "users", "--granularity", "week", "--group-by", "geo.country", "--top", "3",
+        "--other", "--order=-value", "--fill", "zero", "--compare-to", "previous_period", "--start", "2026-03-01",
+        "--end",
+        "2026-03-09", "--timezone", "Asia/Kathmandu",
+      ],
+      "/query?view=traffic&metric=users&granularity=week&group_by=geo.country&top=3&other=true&order=-value&fill=zero"
+        + "&compare_to=previous_period&start_time=2026-03-01&end_time=2026-03-09&timezone=Asia/Kathmandu"
+    ),
     (["funnel", "checkout", "--by"], "/funnels/checkout/results?by=true"),
     (["funnel", "checkout", "--start", "2026-03-03"], "/funnels/checkout/results?start_time=2026-03-03"),
   ]

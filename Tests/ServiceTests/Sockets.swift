@@ -76,6 +76,27 @@ import Testing
     #expect(text.hasSuffix("PUT /a/b x=1&2 3 flag= z=ä\0\u{FFFD}; body hello"), "\(text)")
   }
 
+  @Test func whoeverHasGoneIsNoticedWhileAnAnswerIsMade() throws {
+    let asked = DispatchSemaphore(value: 0)
+    let gone = DispatchSemaphore(value: 0)
+    let wasThere = Mutex(false)
+    let server = try Server(host: "127.0.0.1", port: 0) { request in
+      wasThere.withLock { $0 = !request.isGone() }
+      asked.signal()
+      while !request.isGone() { usleep(1_000) }
+      gone.signal()
+      return Response(200, "text/plain", "for nobody")
+    }
+    try server.start()
+    defer { server.stop() }
+    var client = RawClient(port: server.port)
+    #expect(client?.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n") == true)
+    #expect(asked.wait(timeout: .now() + 20) == .success)
+    client = nil
+    #expect(gone.wait(timeout: .now() + 20) == .success)
+    #expect(wasThere.withLock { $0 })
+  }
+
   @Test func largeAnswersArriveWhole() throws {
     let text = String(repeating: "0123456789abcdef", count: 1 << 18)
     let server = try Server(host: "127.0.0.1", port: 0) { _ in Response(200, "text/plain", text) }
