@@ -8,7 +8,7 @@ import Basics
 /// | `m` | `Chain` meta: format, newest stamp M, next user number, next id block, next run |
 /// | `o` | the runtime's: log position |
 /// | `l` | ledger |
-/// | `i` block:8 | ids counted in one commit, 24 bytes each, in no order |
+/// | `i` block:8 | up to 4,096 ids counted in one commit, 24 bytes each, in no order |
 /// | `r` run:4 block:4 | ids of a sorted run, 24 bytes each |
 /// | `t` run:4 | the run: ids, first and last hour |
 /// | `u` key:16 | user record: number, sessions, funnel steps |

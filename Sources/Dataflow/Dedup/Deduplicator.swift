@@ -107,6 +107,8 @@ final class Deduplicator {
   /// Asks for the memory that judging the key will look at.
   @inline(__always) func touch(_ key: Key128) { newest.prefetch(key) }
 
+  private static let pieceBytes = 4_096 * Identifier.byteCount
+
   /// Adds the ids since the last commit, and turns the set into a run when it is full.
   func commit(into transaction: Transaction, hour: UInt32, key: inout ByteWriter, value: inout ByteWriter)
     throws(Failure)
@@ -114,9 +116,15 @@ final class Deduplicator {
     if isFull {
       try spill(into: transaction, hour: hour, key: &key, value: &value)
     } else if newest.count > committedCount {
-      KeyLayout.idBlock(nextBlock, into: &key)
-      transaction.put(key.bytes, newest.bytes(from: committedCount))
-      nextBlock += 1
+      // In pieces: RocksDB reads the neighbours of a key together with it, and a replay's commit has millions of ids, which
+      // every scan of the last cells would read, too.
+      let all = newest.bytes(from: committedCount)
+      for start in stride(from: 0, to: all.count, by: Deduplicator.pieceBytes) {
+        KeyLayout.idBlock(nextBlock, into: &key)
+        transaction.put(
+          key.bytes, UnsafeRawBufferPointer(rebasing: all[start..<min(start + Deduplicator.pieceBytes, all.count)]))
+        nextBlock += 1
+      }
     }
     committedCount = newest.count
     try dropExpiredRuns(into: transaction, hour: hour, key: &key)
