@@ -16,7 +16,9 @@ import Service
 final class TestNode {
   let directory: String
   private(set) var node: Node!
-  var api: API { API(node, version: "1.2.3") }
+  /// One: it keeps answers.
+  private var made: API?
+  var api: API { made! }
 
   static let topology = """
     topology: web
@@ -75,12 +77,14 @@ final class TestNode {
       try Data("nonsense".utf8).write(to: URL(fileURLWithPath: current))
     }
     node = try TestNode.start(directory, reading: starting)
+    made = API(node, version: "1.2.3")
   }
 
   /// Stops it and starts another one in its place, which has the directory from now on.
   func restarted() throws -> TestNode {
     node.stop()
     // What it owns is given back with it.
+    made = nil
     node = nil
     isReplaced = true
     return try TestNode(in: directory)
@@ -89,6 +93,7 @@ final class TestNode {
   private init(in directory: String) throws {
     self.directory = directory
     node = try TestNode.start(directory)
+    made = API(node, version: "1.2.3")
   }
 
   private var isReplaced = false
