@@ -10,32 +10,31 @@ extension Answers {
     for other in others { parts.append(try QueryPart(other, rangeCount: plan.ranges.count)) }
     // One for all, so that the same groups have the same codes.
     let dictionary = TextDictionary()
-    var leaders: Leaders?
     var results: [CellTable] = []
-    for (index, range) in plan.ranges.enumerated() {
-      var tables = try tables(plan, range, dictionary)
-      for bytes in parts.flatMap({ $0.ranges[index] }) {
-        if plan.keepsUsers { tables.append(CellTable(schema: plan.schema, dictionary: dictionary)) }
-        let table = tables[tables.count - 1]
-        try bytes.span.withUnsafeBytes { (bytes) throws(Failure) in
-          try CellColumns.decode(bytes, into: table, shows: plan.shows)
-        }
+    if let top = request.top {
+      results = try self.top(plan, count: top, parts, dictionary)
+    } else {
+      for (index, range) in plan.ranges.enumerated() {
+        results.append(try together(plan, range, parts.flatMap { $0.ranges[index] }, dictionary))
       }
-      try limits.check()
-      guard let top = request.top else {
-        results.append(tables[0])
-        continue
-      }
-      // What is compared is the same groups.
-      let leading = leaders ?? Leaders(plan, tables, dictionary, count: top)
-      leaders = leading
-      results.append(leading.fold(tables, dictionary))
     }
+    try limits.check()
     var rows = try QueryRows(plan, results, dictionary, limits)
     let compared = plan.ranges.count > 1 ? plan.ranges[1].start!..<plan.ranges[1].end! : nil
     return QueryAnswer(
       view: plan.view, metric: request.metric, groupBy: request.groupBy, rows: try rows.rows(), compared: compared,
       provisionalGap: plan.rollup.definition.of == .sessions ? self.plan.topology.gapMilliseconds : nil)
+  }
+
+  /// The cells of a range, users counted, of all partitions.
+  ///
+  /// - `others`: cells that other instances made.
+  func together(
+    _ plan: QueryPlan, _ range: QueryPlan.Range, _ others: [[UInt8]], _ dictionary: TextDictionary
+  ) throws(Failure) -> CellTable {
+    let cells = try stretches(plan, range, dictionary)
+    for other in others { try decode(other, of: plan, range, into: cells) }
+    return cells
   }
 
   /// What these partitions add to an answer that another instance puts together, which has the same plan.

@@ -11,28 +11,47 @@ extension Answers {
   ) throws(Failure) -> CellTable {
     let result = CellTable(
       schema: partition == nil ? plan.countedSchema : plan.schema, dictionary: dictionary)
+    try eachStretch(plan, range, of: partition, dictionary) { cells throws(Failure) in
+      try decode(cells, of: plan, range, into: result)
+      guard result.byteCount <= limits.bytes else { throw limits.tooLarge() }
+    }
+    return result
+  }
+
+  /// Adds what shows of a range to a table.
+  func decode(
+    _ cells: [UInt8], of plan: QueryPlan, _ range: QueryPlan.Range, into table: CellTable
+  ) throws(Failure) {
     let (start, end) = (range.start ?? .min, range.end ?? .max)
+    try cells.span.withUnsafeBytes { (bytes) throws(Failure) in
+      try CellColumns.decode(bytes, into: table) { row in row >= start && row < end && plan.shows(row) }
+    }
+  }
+
+  /// Calls `body` with the columns of each stretch of a range that holds anything. No row is in two of them; there may be rows
+  /// that are not in the range.
+  func eachStretch(
+    _ plan: QueryPlan, _ range: QueryPlan.Range, of partition: Snapshot?, _ dictionary: TextDictionary,
+    _ body: (_ cells: [UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
     var first = range.start
     if first == nil { first = try firstBucket(plan.table, plan.definition.grain, atOrAfter: earliest(plan)) }
-    guard let first else { return result }
+    guard let first else { return }
     let shape = shape(of: plan, partition)
     var stretch = plan.stretch(holding: first)
     // Rows before the range are not wanted, and rows that begin in it are all in stretches that do.
-    while stretch.start < end {
+    while stretch.start < range.end ?? .max {
       let cells = try cells(plan, stretch, of: partition, shape, dictionary)
-      try cells.span.withUnsafeBytes { (bytes) throws(Failure) in
-        try CellColumns.decode(bytes, into: result) { row in row >= start && row < end && plan.shows(row) }
-      }
-      guard result.byteCount <= limits.bytes else { throw limits.tooLarge() }
       var next = stretch.end
-      if cells.isEmpty || cells[0] == 0 {
+      if cells[0] == 0 {
         // Where there is nothing there may be nothing for years.
-        guard let bucket = try firstBucket(plan.table, plan.definition.grain, atOrAfter: next) else { break }
+        guard let bucket = try firstBucket(plan.table, plan.definition.grain, atOrAfter: next) else { return }
         next = bucket
+      } else {
+        try body(cells)
       }
       stretch = plan.stretch(holding: next)
     }
-    return result
   }
 
   /// From where on stored buckets may show.

@@ -12,15 +12,9 @@ struct Leaders {
   /// What the first dimension of the folded cells is for the rest: not missing, so the rest sorts last.
   private let otherCode: UInt32
 
-  /// - `tables`: of each partition, with its users.
-  init(_ plan: QueryPlan, _ tables: [CellTable], _ dictionary: TextDictionary, count: Int) {
+  /// - `totals`: what each group comes to over the whole range, users counted, in bucket 0.
+  init(_ plan: QueryPlan, _ totals: CellTable, _ dictionary: TextDictionary, count: Int) {
     self.plan = plan
-    let totals = CellTable(schema: plan.countedSchema, dictionary: dictionary)
-    for table in tables {
-      let united = CellTable(schema: plan.schema, dictionary: dictionary)
-      united.add(table) { _ in 0 }
-      totals.addCounting(united)
-    }
     let members = Members(totals)
     var ranked = totals.sortedCells(members).filter { totals.columns[0].counts![$0] != 0 }
       .enumerated().map { (cell: $1, place: $0, units: plan.value(totals, $1, members).units) }
@@ -34,24 +28,25 @@ struct Leaders {
     otherCode = dictionary.intern("other")
   }
 
-  /// Cells of rows, users counted, with one dimension before the others: whether it is the rest.
-  func fold(_ tables: [CellTable], _ dictionary: TextDictionary) -> CellTable {
+  /// Of the folded cells: one dimension before the others says whether it is the rest.
+  var schema: CellSchema {
     var schema = plan.schema
     schema.dimensions += 1
+    return schema
+  }
+
+  /// Adds cells of one partition to those of rows, users counted. All of a row of a partition comes at once.
+  func fold(_ table: CellTable, into result: CellTable) {
     let dimensions = plan.group.count
-    let result = CellTable(schema: schema.counted, dictionary: dictionary)
-    for table in tables {
-      let folded = CellTable(schema: schema, dictionary: dictionary)
-      folded.add(table) { cell, key in
-        let own = table.codes + cell * dimensions
-        let isLeading = totals.known(bucket: 0, key: own).map(leading.contains) ?? false
-        guard isLeading || plan.request.hasOther else { return nil }
-        key[0] = isLeading ? 0 : otherCode
-        for dimension in 0..<dimensions { key[dimension + 1] = isLeading ? own[dimension] : 0 }
-        return table.buckets[cell]
-      }
-      result.addCounting(folded)
+    let folded = CellTable(schema: schema, dictionary: table.dictionary)
+    folded.add(table) { cell, key in
+      let own = table.codes + cell * dimensions
+      let isLeading = totals.known(bucket: 0, key: own).map(leading.contains) ?? false
+      guard isLeading || plan.request.hasOther else { return nil }
+      key[0] = isLeading ? 0 : otherCode
+      for dimension in 0..<dimensions { key[dimension + 1] = isLeading ? own[dimension] : 0 }
+      return table.buckets[cell]
     }
-    return result
+    result.addCounting(folded)
   }
 }
