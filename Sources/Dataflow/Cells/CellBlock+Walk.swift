@@ -5,7 +5,7 @@ extension CellBlock {
   ///
   /// - `place`: where a cell with such codes goes; nil: nowhere.
   /// - `member`: a member of a part of the cell there, and its number: 1 in a set.
-  static func walk(
+  @inline(__always) static func walk(
     _ bytes: UnsafeRawBufferPointer, _ dictionary: TextDictionary, place: (UnsafePointer<UInt32>) -> Int?,
     member: (_ part: Int, _ place: Int, _ member: UInt32, _ value: Int64) -> Void
   ) throws(Failure) {
