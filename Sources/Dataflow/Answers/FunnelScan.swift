@@ -170,7 +170,9 @@ struct FunnelScan {
   private func span(
     _ snapshot: Snapshot, _ spans: FunnelSpans, at time: Int64, before end: Int64
   ) throws(Failure) -> (block: [UInt8], units: Int64)? {
-    for units in [FunnelSpans.factor, 1] {
+    var units = FunnelSpans.largest * FunnelSpans.factor
+    while units > 1 {
+      units /= FunnelSpans.factor
       let length = units * spans.unit
       guard Timestamp.floor(time, to: length) == time, time + length <= end, let row = row(time),
         self.row(time + length - BucketClock.quarter) == row
@@ -197,11 +199,13 @@ struct FunnelScan {
     return FunnelScan.block(cells)
   }
 
-  /// The smallest spans of a larger one as one block; nil unless all of them are known.
+  /// The spans that a larger one is made of as one block; nil unless all of them are known.
   private func added(_ spans: FunnelSpans, _ key: FunnelSpans.Key) throws(Failure) -> [UInt8]? {
     var parts: [[UInt8]] = []
-    for index in 0..<key.units {
-      let part = FunnelSpans.Key(store: key.store, table: key.table, start: key.start + index * spans.unit, units: 1)
+    let units = key.units / FunnelSpans.factor
+    for index in 0..<FunnelSpans.factor {
+      let part = FunnelSpans.Key(
+        store: key.store, table: key.table, start: key.start + index * units * spans.unit, units: units)
       guard let block = spans.block(part) else { return nil }
       parts.append(block)
     }

@@ -4,8 +4,8 @@ import Synchronization
 /// Closed days of funnels, added up, kept from answer to answer.
 ///
 /// A day is closed when no event that is not late can change an entry of it: when it ends `horizon` + `within` before the newest
-/// stamp of its partition. Its cells are then the same for as long as the store is there, so nothing here is ever stale. Sixteen
-/// closed days that begin at a multiple of sixteen are kept added up, too.
+/// stamp of its partition. Its cells are then the same for as long as the store is there, so nothing here is ever stale. Four
+/// of them that begin at a multiple of four are kept added up, too, and four of those.
 public final class FunnelSpans: Sendable {
   struct Key: Hashable {
     var store: UInt64
@@ -22,8 +22,9 @@ public final class FunnelSpans: Sendable {
     var uses: UInt64 = 0
   }
 
-  /// How many of the smallest spans are in one of the next size.
-  static let factor: Int64 = 16
+  /// How many spans are in one of the next size, and how many of the smallest are in the largest.
+  static let factor: Int64 = 4
+  static let largest: Int64 = 64
 
   /// Milliseconds of the smallest span: a day of UTC.
   let unit: Int64

@@ -5,7 +5,7 @@ extension CellBlock {
   ///
   /// - `place`: where a cell with such codes goes; nil: nowhere.
   /// - `member`: a member of a part of the cell there, and its number: 1 in a set.
-  static func walk(
+  @inline(__always) static func walk(
     _ bytes: UnsafeRawBufferPointer, _ dictionary: TextDictionary, place: (UnsafePointer<UInt32>) -> Int?,
     member: (_ part: Int, _ place: Int, _ member: UInt32, _ value: Int64) -> Void
   ) throws(Failure) {
@@ -25,14 +25,40 @@ extension CellBlock {
     for (index, part) in schema.parts.enumerated() {
       precondition(part == .set || part == .bag || part == .histogram, "a part without members")
       for place in places {
+        let count = try reader.count()
+        if part == .set {
+          try walk(&reader, count) { if place >= 0 { member(index, place, $0, 1) } }
+          continue
+        }
         var number: UInt32 = 0
-        for _ in 0..<(try reader.count()) {
+        for _ in 0..<count {
           number = number &+ UInt32(truncatingIfNeeded: try reader.varint())
-          let value = part == .set ? 1 : try reader.zigzag()
+          let value = try reader.zigzag()
           if place >= 0 { member(index, place, number, value) }
         }
       }
     }
     guard reader.isAtEnd else { throw .corrupt("cell block: \(reader.remaining) bytes too many") }
+  }
+
+  /// The members of a set. Most differences between neighbours are a byte each.
+  @inline(__always) private static func walk(
+    _ reader: inout ByteReader, _ count: Int, _ member: (UInt32) -> Void
+  ) throws(Failure) {
+    let bytes = reader.bytes
+    var index = reader.index
+    var number: UInt32 = 0
+    for _ in 0..<count {
+      if index < bytes.count, bytes[index] < 0x80 {
+        number = number &+ UInt32(bytes[index])
+        index += 1
+      } else {
+        _ = try reader.raw(index - reader.index)
+        number = number &+ UInt32(truncatingIfNeeded: try reader.varint())
+        index = reader.index
+      }
+      member(number)
+    }
+    _ = try reader.raw(index - reader.index)
   }
 }
