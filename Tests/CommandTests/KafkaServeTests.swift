@@ -208,7 +208,7 @@ import Testing
         answer = server.get(target)
         return answer.status == 200 && answer.json["partial"] == nil
       }
-      let volatile: Set = ["computed_at", "freshness_seconds", "complete_until", "provisional_from"]
+      let volatile: Set = ["computed_at", "freshness_seconds", "complete_until", "provisional_from", "offsets"]
       let rows: Any = answer.json["data"] ?? answer.json.filter { !volatile.contains($0.key) }
       let text = (try? JSONSerialization.data(withJSONObject: rows, options: [.sortedKeys])) ?? Data()
       return "\(target) \(String(decoding: text, as: UTF8.self))"

@@ -51,7 +51,7 @@ enum Made {
 
   /// An answer without the moment it was made at, as text with sorted keys.
   static func timeless(_ answer: [String: Any]) -> String {
-    let volatile: Set = ["computed_at", "freshness_seconds", "complete_until", "provisional_from"]
+    let volatile: Set = ["computed_at", "freshness_seconds", "complete_until", "provisional_from", "offsets"]
     let rest = answer.filter { !volatile.contains($0.key) }
     let data = try? JSONSerialization.data(withJSONObject: rest, options: [.sortedKeys])
     return String(decoding: data ?? Data(), as: UTF8.self)
