@@ -1,7 +1,9 @@
 import Basics
 import Dataflow
+import Foundation
 import Runtime
 import Settings
+import Synchronization
 
 extension API {
   func funnel(_ view: String, _ request: Request) throws(Failure) -> Response {
@@ -12,8 +14,25 @@ extension API {
     let all = try gather(
       topology, request.path, request.query,
       retention: topology.generation.topology.funnel(named: view)?.retentionMilliseconds)
-    let answer = try all.reading.answers.funnel(parameters.request(of: view), parts: all.parts)
+    let answer = try funnel(parameters.request(of: view), all)
     return .json(AnswerText.funnel(all.reading, answer, histogram: parameters.histogram))
+  }
+
+  /// On all cores: each puts some partitions together, as other instances do theirs.
+  private func funnel(_ request: FunnelRequest, _ all: Gathered) throws(Failure) -> FunnelAnswer {
+    let shares = all.reading.answers.divided(into: ProcessInfo.processInfo.activeProcessorCount)
+    let results = Mutex<(parts: [[UInt8]], failure: Failure?)>((all.parts, nil))
+    DispatchQueue.concurrentPerform(iterations: shares.count - 1) { index in
+      do throws(Failure) {
+        let part = try shares[index + 1].funnelPart(request)
+        results.withLock { $0.parts.append(part) }
+      } catch {
+        results.withLock { $0.failure = error }
+      }
+    }
+    let (parts, failure) = results.withLock { $0 }
+    if let failure { throw failure }
+    return try shares[0].funnel(request, parts: parts)
   }
 
   func isFunnel(_ view: String, in topology: String?) -> Bool {

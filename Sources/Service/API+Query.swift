@@ -15,7 +15,9 @@ extension API {
     if path == "/query" {
       return [
         "GET": { (request) throws(Failure) in
-          try answer([try QueryParameters(request.query)], isList: false, request)
+          try shared(request) { () throws(Failure) in
+            try answer([try QueryParameters(request.query)], isList: false, request)
+          }
         },
         "POST": { (request) throws(Failure) in
           _ = try NamedValues(request.query, known: [])

@@ -14,6 +14,9 @@ public struct API: Sendable {
   public let responses = ResponseCounts()
   let version: String
   let kept: KeptAnswers
+  let shared = SharedResponses()
+  /// How old an answer may be that is given to several who ask the same; 0: each gets its own.
+  public var sharedMilliseconds: Int64 = 0
   /// Longer than that no query takes.
   var queryMilliseconds: Int64 = 10_000
 
@@ -79,7 +82,9 @@ public struct API: Sendable {
         return { (request) throws(Failure) in try peer(String(parts[2]), rest, request) }
       }
       guard parts.count == 4, parts[0].isEmpty, parts[1] == "funnels", parts[3] == "results" else { return nil }
-      return { (request) throws(Failure) in try funnel(String(parts[2]), request) }
+      return { (request) throws(Failure) in
+        try shared(request) { () throws(Failure) in try funnel(String(parts[2]), request) }
+      }
     }
   }
 

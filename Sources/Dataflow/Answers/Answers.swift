@@ -8,7 +8,7 @@ import Stores
 /// Partitions may be other instances': each then makes its part of an answer, and one of them puts the parts together.
 public struct Answers: Sendable {
   public let plan: Plan
-  let snapshots: [Snapshot]
+  private(set) var snapshots: [Snapshot]
   /// The newest append stamp of all partitions, by which buckets expire; nil in logs without stamps.
   public let newestStamp: Int64?
   public var limits = QueryLimits()
@@ -34,6 +34,17 @@ public struct Answers: Sendable {
     guard let retention, a != b else { return true }
     guard let a, let b else { return false }
     return Timestamp.floor(a - retention, to: Timestamp.minute) == Timestamp.floor(b - retention, to: Timestamp.minute)
+  }
+
+  /// The same in shares of whole partitions, at least one, for whoever has several threads: the parts of all but the first are
+  /// put together with it.
+  public func divided(into count: Int) -> [Answers] {
+    let shares = max(1, min(count, snapshots.count))
+    return (0..<shares).map { share in
+      var own = self
+      own.snapshots = snapshots.indices.filter { $0 % shares == share }.map { snapshots[$0] }
+      return own
+    }
   }
 
   func view(_ name: String) throws(Failure) -> Plan.ViewPlan {

@@ -110,7 +110,9 @@ final class Serving: Sendable {
     var peers = PeerAccess()
     if tls != nil { peers.scheme = "https" }
     peers.key = place.configuration.peerKey
-    api = API(node, collector: collector, peers: peers, version: Millrace.version)
+    var api = API(node, collector: collector, peers: peers, version: Millrace.version)
+    api.sharedMilliseconds = 250
+    self.api = api
     var http = try Serving.options(place)
     http.isPublic = isInsecure || !keys.isOpen
     http.headers = door.visitors.headers
