@@ -36,8 +36,8 @@ final class SharedResponses: Sendable {
 
   private func keep(_ entry: Entry, _ question: String, _ milliseconds: Int64) {
     entries.withLock { entries in
-      entries.byQuestion[question] = entry
-      entries.bytes += entry.response.bytes.count
+      let former = entries.byQuestion.updateValue(entry, forKey: question)
+      entries.bytes += entry.response.bytes.count - (former?.response.bytes.count ?? 0)
       guard entries.bytes > bytes || entries.byQuestion.count > 1_024 else { return }
       // Nearly all are too old by now; when they are not, nothing is lost but work.
       entries.byQuestion = entries.byQuestion.filter { entry.madeAt - $0.value.madeAt <= milliseconds }
