@@ -7,28 +7,6 @@ struct OperationParameters {
   /// The text that the body brings beside them; nil: none.
   let definition: String?
 
-  /// A member as it would stand in a query.
-  private enum Member: Decodable {
-    case text(String)
-    case none
-    case unusable
-
-    init(from decoder: any Decoder) throws {
-      let value = try decoder.singleValueContainer()
-      if value.decodeNil() {
-        self = .none
-      } else if let flag = try? value.decode(Bool.self) {
-        self = .text(flag ? "true" : "false")
-      } else if let number = try? value.decode(Int64.self) {
-        self = .text("\(number)")
-      } else if let text = try? value.decode(String.self) {
-        self = .text(text)
-      } else {
-        self = .unusable
-      }
-    }
-  }
-
   /// - `definition`: whether a topology's YAML comes along: as the body, or, in a body of type `application/json`, as its member
   ///   `definition`.
   /// - Errors: `.invalid` naming the first parameter that is unknown, repeated, or neither text, a whole number, true nor false.
@@ -44,7 +22,7 @@ struct OperationParameters {
     for (name, member) in try OperationParameters.members(request.body) {
       switch member {
       case .none: break
-      case .unusable:
+      case .list, .object, .unusable:
         throw .invalid("\(name): neither text, a whole number, true nor false")
       case .text(let value):
         if takesDefinition, name == "definition" { text = value } else { items.append((name, value)) }
@@ -54,10 +32,10 @@ struct OperationParameters {
     definition = text
   }
 
-  private static func members(_ body: [UInt8]) throws(Failure) -> [(String, Member)] {
+  private static func members(_ body: [UInt8]) throws(Failure) -> [(String, BodyMember)] {
     guard !body.isEmpty else { return [] }
     do {
-      let object = try JSONDecoder().decode([String: Member].self, from: Data(body))
+      let object = try JSONDecoder().decode([String: BodyMember].self, from: Data(body))
       // In one order, so that of several mistakes always the same is named.
       return object.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     } catch {

@@ -9,37 +9,9 @@ struct QueryBody {
   /// Whether the answer is a list, even if of one.
   var isList: Bool
 
-  /// A member as it would stand in a URL's query, or what several stand in.
-  private enum Member: Decodable {
-    case none
-    case text(String)
-    case list([Member])
-    case object([String: Member])
-    case unusable
-
-    init(from decoder: any Decoder) throws {
-      let value = try decoder.singleValueContainer()
-      if value.decodeNil() {
-        self = .none
-      } else if let flag = try? value.decode(Bool.self) {
-        self = .text(flag ? "true" : "false")
-      } else if let number = try? value.decode(Int64.self) {
-        self = .text("\(number)")
-      } else if let text = try? value.decode(String.self) {
-        self = .text(text)
-      } else if let list = try? value.decode([Member].self) {
-        self = .list(list)
-      } else if let object = try? value.decode([String: Member].self) {
-        self = .object(object)
-      } else {
-        self = .unusable
-      }
-    }
-  }
-
   /// - Errors: `.invalid` naming the member.
   init(_ body: [UInt8]) throws(Failure) {
-    guard let member = try? JSONDecoder().decode(Member.self, from: Data(body)), case .object(var object) = member
+    guard let member = try? JSONDecoder().decode(BodyMember.self, from: Data(body)), case .object(var object) = member
     else { throw .invalid("the body is not a JSON object such as {\"metric\":\"events\"}") }
     if let queries = object.removeValue(forKey: "queries") {
       if let other = object.keys.sorted().first {
@@ -79,7 +51,7 @@ struct QueryBody {
     }
   }
 
-  private static func question(_ object: [String: Member], _ place: String) throws(Failure) -> QueryParameters {
+  private static func question(_ object: [String: BodyMember], _ place: String) throws(Failure) -> QueryParameters {
     var items: [(name: String, value: String)] = []
     // In one order, so that of several mistakes always the same is named.
     for (name, member) in object.sorted(by: { $0.key < $1.key }) {
