@@ -18,6 +18,8 @@ extension LiveTopology: KafkaMember {
     let (log, outputs) = membership.withLock { ($0.log, $0.outputs) }
     var task = options.task
     task.outputs = outputs
+    // Before anything of ours is told, which would take the place of what the group knows.
+    noteHandedOver(partitions)
     for partition in partitions {
       do throws(Failure) {
         let held = stores.withLock { $0[partition] }

@@ -47,4 +47,35 @@ extension LiveTopology {
     log.commitToGroup(offsets)
     membership.withLock { $0.told = instance }
   }
+
+  /// Remembers how far the group has these partitions, from the instances that had them before.
+  func noteHandedOver(_ partitions: [Int]) {
+    guard isMember else { return handedOver.withLock { $0.removeAll() } }
+    askForOwners(milliseconds: 1_000)
+    let (known, now) = (owners.withLock { $0.owners }, wallMilliseconds())
+    handedOver.withLock {
+      for partition in partitions { $0[partition] = known[partition].map { HandedOver(from: $0, at: now) } }
+    }
+  }
+
+  /// Why the partition's numbers here are less than what its last owner answered with; nil: they are not. A log that was
+  /// read to its end has no more to give, whatever the group says.
+  func notYet(_ status: PartitionStatus) -> String? {
+    handedOver.withLock { handedOver in
+      guard let before = handedOver[status.partition] else { return nil }
+      if status.offset >= before.from.offset || status.caughtUpAt ?? 0 >= before.at {
+        handedOver[status.partition] = nil
+        return nil
+      }
+      return "it came here at \(Timestamp(milliseconds: before.at)) and is read again, so far up to offset "
+        + "\(status.offset); instance \(before.from.instance.address) had it up to \(before.from.offset)"
+    }
+  }
+}
+
+/// A partition that another instance had when it came here.
+struct HandedOver: Sendable {
+  var from: Ownership.Owner
+  /// By the machine's clock, milliseconds.
+  var at: Int64
 }

@@ -17,6 +17,8 @@ public final class LiveTopology: Sendable {
   /// a directory once.
   let kept = Mutex<[Int: Store]>([:])
   let owners = Mutex(Ownership())
+  /// How far the group had partitions that have come here since: what is behind that is not all of the answer.
+  let handedOver = Mutex<[Int: HandedOver]>([:])
   let membership: Mutex<Membership>
   private let spans: FunnelSpans
   let pool: WorkerPool
@@ -187,7 +189,7 @@ public final class LiveTopology: Sendable {
     }
     return Reading(
       topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
-      offsets: offsets, partial: statuses.compactMap(LiveTopology.missing),
+      offsets: offsets, partial: statuses.compactMap(missing),
       completeUntil: LiveTopology.completeUntil(statuses), takenAt: now,
       exactFrom: generation.exactFrom)
   }
@@ -204,9 +206,10 @@ public final class LiveTopology: Sendable {
     return reading
   }
 
-  private static func missing(_ status: PartitionStatus) -> MissingPartition? {
+  private func missing(_ status: PartitionStatus) -> MissingPartition? {
     switch status.state {
-    case .running, .finished: return nil
+    case .running, .finished:
+      return notYet(status).map { MissingPartition(partition: status.partition, message: $0) }
     case .stopped(let failure): return MissingPartition(partition: status.partition, message: failure.message)
     case .elsewhere(let since):
       return MissingPartition(

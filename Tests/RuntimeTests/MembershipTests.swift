@@ -127,6 +127,33 @@ import Workload
     #expect(answers[2] == answers[0])
   }
 
+  /// What another instance had counted is missed, and said to be, until it is counted here; beyond the log's end nobody waits.
+  @Test(arguments: [0, 7] as [Int64])
+  func lessThanTheLastOwnerHadIsPartial(beyond: Int64) throws {
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let log = try SegmentLog(
+      directory: directory.appending(path: "log").path, topic: "events", partitions: MembershipTests.partitions,
+      options: SegmentLogOptions(), readOnly: false)
+    try Feed(seed: 9, log).append(5_000)
+    let end = try #require(try log.endOffset(partition: 2))
+    let member = try self.member("m", log, nil)
+    let before = Instance(id: "before", address: "before:1")
+    member.owners.withLock { $0.owners = [2: Ownership.Owner(instance: before, offset: end + beyond)] }
+    member.assigned([1, 2])
+    func said() throws -> [MissingPartition] {
+      try member.reading().partial.filter { !$0.message.contains("another instance of the consumer group") }
+    }
+    let missing = try said()
+    #expect(missing.map(\.partition) == [2])
+    #expect(missing.first?.message.hasSuffix("up to offset 0; instance before:1 had it up to \(end + beyond)") == true)
+    member.start()
+    try wait(member, 2, log)
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while try !said().isEmpty { try #require(Date() < deadline) }
+    member.stop()
+    member.wait()
+  }
+
   /// Changes a byte in the middle of every table of every checkpoint.
   private func damage(_ checkpoints: String) throws -> Int {
     var damaged = 0
