@@ -52,7 +52,8 @@ public enum Memory {
   ) {
     let old = max(capacity, 1) * MemoryLayout<T>.stride
     let new = max(larger, 1) * MemoryLayout<T>.stride
-    if old >= mappedBytes, new >= mappedBytes {
+    // What is small is copied to where huge pages fit; what is large keeps its pages.
+    if old >= hugeBytes * 2, new >= mappedBytes {
       guard let moved = memory_remap(memory, old, new) else { fatalError("no memory for \(new) bytes") }
       if new >= hugeBytes { madvise(moved, new, MADV_HUGEPAGE) }
       memory = moved.bindMemory(to: T.self, capacity: larger)
@@ -90,6 +91,9 @@ public enum Memory {
       memory != MAP_FAILED
     else { return nil }
     if bytes >= hugeBytes { madvise(memory, bytes, MADV_HUGEPAGE) }
+    // A table is read before it is written: page by page that is two faults, the second of which interrupts every core.
+    // Kernels before 5.14 refuse, and fault.
+    if zeroed { madvise(memory, bytes, MADV_POPULATE_WRITE) }
     return memory
   }
 }

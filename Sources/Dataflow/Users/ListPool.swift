@@ -9,7 +9,8 @@ final class ListPool {
   private static let smallest = 32
   /// Lists beyond are malloc's: few users have one.
   private static let classes = 12
-  private static let chunkBytes = 1 << 20
+  /// A huge page: these lists are nearly all of the memory users take, and touched a piece at a time.
+  private static let chunkBytes = 2 << 20
 
   private var free = [UnsafeMutableRawPointer?](repeating: nil, count: ListPool.classes)
   private var chunks: [(memory: UnsafeMutablePointer<UInt8>, bytes: Int)] = []
