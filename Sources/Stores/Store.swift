@@ -49,6 +49,9 @@ public final class Store: @unchecked Sendable {
     rocksdb_options_set_write_buffer_size(options, writeBufferBytes)
     rocksdb_options_set_max_write_buffer_number(options, 2)
     rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
+    // What memory is flushed to is soon compacted into what is compressed.
+    var levels = [Int32(rocksdb_no_compression), Int32(rocksdb_lz4_compression)]
+    rocksdb_options_set_compression_per_level(options, &levels, levels.count)
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
     rocksdb_options_set_max_background_jobs(options, 2)
     rocksdb_options_set_max_open_files(options, Store.openFiles(stores: settings.stores))

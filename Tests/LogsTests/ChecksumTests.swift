@@ -22,6 +22,7 @@ import Testing
         let first = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[start..<cut]))
         let sum = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[cut..<end]), after: first)
         #expect(sum == checksum_crc32c_portable(0, whole.baseAddress!, whole.count))
+        #expect(sum == checksum_crc32c_unfolded(0, whole.baseAddress!, whole.count))
         #expect(sum == Checksum.crc32c(whole))
       }
     }

@@ -8,7 +8,8 @@
 // instruction where there is one.
 uint32_t checksum_crc32c(uint32_t crc, const void *data, size_t length);
 
-// The same by tables only; for tests.
+// The same as on a processor without wide carry-less multiplication, and by tables only; for tests.
+uint32_t checksum_crc32c_unfolded(uint32_t crc, const void *data, size_t length);
 uint32_t checksum_crc32c_portable(uint32_t crc, const void *data, size_t length);
 
 #endif
