@@ -68,7 +68,7 @@ import Testing
     served = Served([Made.topology, "--config", configuration])
     served.waitUntilReady()
     var result = served.get("/funnels/\(ids[0])/results")
-    eventually("it is computed: \(served.errors)", seconds: 60) {
+    eventually("it is computed: \(served.errors)") {
       result = served.get("/funnels/\(ids[0])/results")
       return result.status == 200
     }

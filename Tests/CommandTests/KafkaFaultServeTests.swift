@@ -66,8 +66,8 @@ import Testing
   private func read(_ servers: [Served]) -> Int { here(servers).reduce(0) { $0 + ($1["read"] as? Int ?? 0) } }
 
   /// Waits until each partition has one owner who has read it all.
-  private func settle(_ servers: [Served], _ what: String, seconds: Double = 60) -> Bool {
-    let isSettled = eventually("each partition has an owner who has read it all: \(what)", seconds: seconds) {
+  private func settle(_ servers: [Served], _ what: String) -> Bool {
+    let isSettled = eventually("each partition has an owner who has read it all: \(what)") {
       let all = here(servers)
       return all.count == Self.partitions && all.allSatisfy { $0["lag"] as? Int == 0 }
     }
@@ -177,14 +177,14 @@ import Testing
   }
 
   /// The four places where an operator looks.
-  private func expectStopped(_ server: Served, _ stopped: [Int], _ words: [String], seconds: Double = 60) {
-    eventually("\(stopped) stop: \(words)", seconds: seconds) {
+  private func expectStopped(_ server: Served, _ stopped: [Int], _ words: [String]) {
+    eventually("\(stopped) stop: \(words)") {
       partitions(server).filter { $0["state"] as? String == "stopped" }.compactMap { $0["partition"] as? Int }
         == stopped
     }
     var partial: [[String: Any]] = []
     // What was just given to the server may still be told to be its former run's.
-    eventually("an answer names \(stopped) and nothing else", seconds: 10) {
+    eventually("an answer names \(stopped) and nothing else") {
       let query = server.get("/query?view=traffic&metric=events&granularity=hour")
       partial = query.json["partial"] as? [[String: Any]] ?? []
       return query.status == 200 && partial.compactMap { $0["partition"] as? Int } == stopped

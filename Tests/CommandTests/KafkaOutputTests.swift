@@ -78,7 +78,7 @@ import Testing
 
   /// Returns when everything is read, committed, and taken by the topics.
   private func settle(_ server: Served, _ count: Int = 0) {
-    eventually("all is read and written: \(server.errors)", seconds: 60) {
+    eventually("all is read and written: \(server.errors)") {
       let all = partitions(server)
       return all.count == Int(KafkaOutputTests.partitions)
         && all.reduce(0) { $0 + ($1["offset"] as? Int ?? 0) } >= count
@@ -194,7 +194,7 @@ import Testing
     let topology = topology(guarantee: guarantee)
     var server = start(topology)
     for piece in 0..<2 {
-      eventually("it has partitions", seconds: 40) {
+      eventually("it has partitions") {
         partitions(server).filter { $0["state"] as? String == "running" }.count == Int(KafkaOutputTests.partitions)
       }
       brokers.append("events", lines[lines.count * piece / 2..<lines.count * (piece + 1) / 2])

@@ -60,7 +60,7 @@ import Testing
   /// Returns what the owners hold together, when each partition has one owner who has read it all.
   private func settled(_ servers: [Served], partitions count: Int) -> [Partition] {
     var all: [Partition] = []
-    eventually("every partition has an owner who has read it all", seconds: 40) {
+    eventually("every partition has an owner who has read it all") {
       all = servers.flatMap { partitions($0).filter(\.isHere) }
       return all.count == count && all.allSatisfy { $0.lag == 0 }
     }
@@ -170,7 +170,7 @@ import Testing
     let asked = Served.ask("POST", "\(server.url)/funnels", body: Data(body.utf8))
     #expect(asked.status == 202, "\(asked.body)")
     var result = asked
-    eventually("it is computed", seconds: 60) {
+    eventually("it is computed") {
       result = server.get("/funnels/\(asked.json["funnel_id"] ?? "")/results")
       return result.status == 200
     }
@@ -215,7 +215,7 @@ import Testing
   /// The answer once it lacks no partition.
   private func whole(_ server: Served, _ target: String) -> Served.Answer {
     var answer = server.get(target)
-    eventually("the answer to \(target) is whole", seconds: 20) {
+    eventually("the answer to \(target) is whole") {
       answer = server.get(target)
       return answer.status == 200 && answer.json["partial"] == nil
     }

@@ -112,7 +112,7 @@ struct Killer {
 /// Looks again every 20 ms until it is so; a deadline far beyond what any machine needs fails the test.
 @discardableResult
 func eventually(
-  _ what: String, seconds: Double = 60, _ place: SourceLocation = #_sourceLocation, _ isSo: () -> Bool
+  _ what: String, seconds: Double = 180, _ place: SourceLocation = #_sourceLocation, _ isSo: () -> Bool
 ) -> Bool {
   let deadline = Date(timeIntervalSinceNow: seconds)
   while Date() < deadline {

@@ -40,7 +40,7 @@ import Testing
     }
     let first = serve("a")
     let stranger = serve("b", ["MILLRACE_PEER_KEY": "another secret"])
-    eventually("what a stranger has is named as missing", seconds: 120) {
+    eventually("what a stranger has is named as missing") {
       let asked = Program.run(
         ["query", "traffic", "--metric", "events", "--granularity", "day", "--server", first.url, "--json"],
         environment: ["MILLRACE_KEY": key])
@@ -53,7 +53,7 @@ import Testing
       environment: ["MILLRACE_KEY": key])
     #expect(sent.json["acknowledged"] as? Int == 2_000, "\(sent.errors)")
     for server in servers {
-      eventually("it answers for both", seconds: 120) { counted(server, key) == 2_000 }
+      eventually("it answers for both") { counted(server, key) == 2_000 }
     }
     // Neither had all: each has asked the other one.
     let here = servers.map { server in

@@ -80,7 +80,7 @@ import Testing
     server.waitUntilReady()
     var metrics = ""
     // The first may come before anything is committed.
-    eventually("it is rebuilt and compared", seconds: 60) {
+    eventually("it is rebuilt and compared") {
       metrics = server.get("/metrics").body
       return metrics.contains("millrace_verify_cells{")
         && !metrics.contains("millrace_verify_cells{topology=\"web\"} 0\n")

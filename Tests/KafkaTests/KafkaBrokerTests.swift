@@ -111,7 +111,7 @@ struct KafkaBrokerTests {
     func open() throws -> KafkaTransactions {
       let transactions = try KafkaTransactions(
         options, topics: [(topic, "view 'v'")], id: topic, group: "\(topic).sink", source: (topic, 0))
-      #expect(eventually(within: 60_000) { transactions.progress != .working })
+      #expect(eventually(within: 120_000) { transactions.progress != .working })
       #expect(transactions.progress == .done)
       return transactions
     }
@@ -123,11 +123,11 @@ struct KafkaBrokerTests {
     try first.begin()
     try put(first, "aborted")
     first.abort(because: .unavailable("so"))
-    #expect(eventually(within: 60_000) { first.progress == .aborted(.unavailable("so")) })
+    #expect(eventually(within: 120_000) { first.progress == .aborted(.unavailable("so")) })
     try first.begin()
     try put(first, "one")
     first.commit(offset: 7, metadata: "m")
-    #expect(eventually(within: 60_000) { first.progress == .done })
+    #expect(eventually(within: 120_000) { first.progress == .done })
     try first.begin()
     try put(first, "left open")
     let second = try open()
@@ -135,9 +135,9 @@ struct KafkaBrokerTests {
     try second.begin()
     try put(second, "two")
     second.commit(offset: 8, metadata: "m")
-    #expect(eventually(within: 60_000) { second.progress == .done })
+    #expect(eventually(within: 120_000) { second.progress == .done })
     first.commit(offset: 9, metadata: "m")
-    #expect(eventually(within: 60_000) { first.progress != .working })
+    #expect(eventually(within: 120_000) { first.progress != .working })
     guard case .failed = first.progress else {
       Issue.record("the former owner was not shut out: \(first.progress)")
       return

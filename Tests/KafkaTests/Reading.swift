@@ -29,7 +29,7 @@ func milliseconds() -> Int64 {
 }
 
 /// Asks until the answer is yes, for a bounded time. What is asked must take time itself, or be polled rarely.
-func eventually(within limit: Int64 = 20_000, _ condition: () throws -> Bool) rethrows -> Bool {
+func eventually(within limit: Int64 = 120_000, _ condition: () throws -> Bool) rethrows -> Bool {
   let deadline = milliseconds() + limit
   while milliseconds() < deadline {
     if try condition() { return true }
@@ -43,7 +43,7 @@ func eventually(within limit: Int64 = 20_000, _ condition: () throws -> Bool) re
 func readMore(
   _ reader: any LogReader, into all: inout [Record], count: Int? = nil, maxBytes: Int = 1 << 20,
   maxRecords: Int = 4_096,
-  within limit: Int64 = 20_000
+  within limit: Int64 = 120_000
 ) throws -> LogPosition {
   let slice = LogSlice()
   var end = LogPosition.start

@@ -148,7 +148,7 @@ import Workload
     #expect(missing.first?.message.hasSuffix("up to offset 0; instance before:1 had it up to \(end + beyond)") == true)
     member.start()
     try wait(member, 2, log)
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while try !said().isEmpty { try #require(Date() < deadline) }
     member.stop()
     member.wait()
@@ -193,7 +193,7 @@ import Workload
 
   private func wait(_ member: LiveTopology, _ partition: Int, _ log: SegmentLog) throws {
     let end = try #require(try log.endOffset(partition: partition))
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while member.statuses[partition].offset < end {
       try #require(Date() < deadline, "partition \(partition) stands at \(member.statuses[partition].offset) of \(end)")
       usleep(1_000)

@@ -69,7 +69,7 @@ import Testing
     #expect(try count(plan, store) > 0)
 
     rd_kafka_mock_broker_set_up(mock, 1)
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while try task.step() != .atEnd, Date() < deadline { usleep(1_000) }
     try task.commit()
     #expect(task.hasUncommitted == false)

@@ -52,7 +52,7 @@ import Testing
   }
 
   private static func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while Date() < deadline {
       if try isSo() { return true }
       usleep(5_000)

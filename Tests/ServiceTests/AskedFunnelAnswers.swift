@@ -20,7 +20,7 @@ import Testing
   }
 
   private static func result(_ test: TestNode, _ id: String) -> [String: Any] {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while test.get("/funnels/\(id)/results").status == 202, Date() < deadline { usleep(2_000) }
     let response = test.get("/funnels/\(id)/results")
     #expect(response.status == 200, "\(response.body)")

@@ -43,7 +43,7 @@ final class Collected {
 
   /// Whether all room is given back, as soon as the server knows that a connection has ended.
   var isSettled: Bool {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while collector.bytesInFlight > 0, Date() < deadline { usleep(5_000) }
     return collector.bytesInFlight == 0
   }

@@ -25,7 +25,7 @@ import Testing
   }
 
   private static func waitFor(_ state: String, _ test: TestNode, _ id: String) {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while self.state(test, id) != state, Date() < deadline { usleep(2_000) }
     #expect(self.state(test, id) == state, "\(test.get("/replays/\(id)").body)")
   }
@@ -212,7 +212,7 @@ import Testing
     let path = "/topologies/web/checkpoints"
     #expect(Self.object(test.send("POST", path))["checkpoint"] as? Int == 1)
     try test.append("more", partition: 0)
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while test.node.topologies[0].statuses[0].offset < 8, Date() < deadline { usleep(2_000) }
     let made = test.send("POST", path, [("keep", "1")])
     #expect(Self.object(made)["offsets"] as? [Int] == [8, 2], "\(made.body)")

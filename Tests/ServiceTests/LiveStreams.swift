@@ -185,7 +185,7 @@ import Testing
       api.stop()
     }
     do { _ = try (0..<5).map { _ in try follow(server).0 } }
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while api.feed.streams > 0, Date() < deadline { usleep(5_000) }
     #expect(api.feed.streams == 0)
   }
