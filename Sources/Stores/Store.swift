@@ -53,6 +53,8 @@ public final class Store: @unchecked Sendable {
     var levels = [Int32(rocksdb_no_compression), Int32(rocksdb_lz4_compression)]
     rocksdb_options_set_compression_per_level(options, &levels, levels.count)
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
+    // A compaction adds cells up: with twice as many files at once, half as often.
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, 8)
     rocksdb_options_set_max_background_jobs(options, 2)
     rocksdb_options_set_max_open_files(options, Store.openFiles(stores: settings.stores))
     rocksdb_options_set_keep_log_file_num(options, 2)
