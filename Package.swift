@@ -59,7 +59,7 @@ let package = Package(
     .target(name: "MillraceClient"),
 
     .testTarget(name: "ClientTests", dependencies: ["MillraceClient", "Service"]),
-    .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
+    .testTarget(name: "BasicsTests", dependencies: ["Seeded", "Basics"]),
     .testTarget(
       name: "SettingsTests", dependencies: ["Seeded", "Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
     .testTarget(name: "EventsTests", dependencies: ["Seeded", "Events", "Basics"]),

@@ -11,20 +11,33 @@ public enum Memory {
   private static let mappedBytes = 1 << 20
   private static let hugeBytes = 2 << 20
 
-  /// Mappings that were given back, for the next that asks for the same size: a fresh one is faulted in page by page, and
-  /// giving one back interrupts every core. Tables double, so what one partition outgrew fits another.
+  /// Mappings that were given back, for whoever asks next: a fresh one is faulted in page by page, and giving one back
+  /// interrupts every core. Tables double, so what one partition outgrew fits another, or becomes lists of users.
   private static let spare = Mutex(Spare())
   private static let spareBytes = 64 << 20
+  private static let pageBytes = 4 << 10
 
   private struct Spare: @unchecked Sendable {
     // Addresses nobody uses; whoever takes one under the lock owns it.
     var mappings: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
     var bytes = 0
 
+    /// The smallest that is large enough. What is left of it stays, unless it is too small for anybody.
     mutating func take(_ size: Int) -> UnsafeMutableRawPointer? {
-      guard let index = mappings.lastIndex(where: { $0.bytes == size }) else { return nil }
+      var best: Int?
+      for (index, mapping) in mappings.enumerated()
+      where mapping.bytes == size || mapping.bytes >= size + Memory.mappedBytes {
+        if best.map({ mapping.bytes < mappings[$0].bytes }) ?? true { best = index }
+      }
+      guard let best else { return nil }
+      let found = mappings[best]
       bytes -= size
-      return mappings.remove(at: index).memory
+      if found.bytes == size {
+        mappings.remove(at: best)
+      } else {
+        mappings[best] = (found.memory + size, found.bytes - size)
+      }
+      return found.memory
     }
 
     mutating func keep(_ memory: UnsafeMutableRawPointer, _ size: Int) -> Bool {
@@ -34,6 +47,8 @@ public enum Memory {
       return true
     }
   }
+
+  private static func wholePages(_ bytes: Int) -> Int { (bytes + pageBytes - 1) & ~(pageBytes - 1) }
 
   /// Uninitialized, except that `zeroed` memory is 0.
   public static func allocate<T: BitwiseCopyable>(_ capacity: Int, of type: T.Type = T.self, zeroed: Bool = false)
@@ -70,7 +85,7 @@ public enum Memory {
     guard bytes >= mappedBytes else { return free(memory) }
     // An address, since a pointer cannot be handed to the lock's closure.
     let address = UInt(bitPattern: memory)
-    let isKept = spare.withLock { $0.keep(UnsafeMutableRawPointer(bitPattern: address)!, bytes) }
+    let isKept = spare.withLock { $0.keep(UnsafeMutableRawPointer(bitPattern: address)!, wholePages(bytes)) }
     if !isKept { munmap(memory, bytes) }
   }
 
@@ -82,7 +97,7 @@ public enum Memory {
   @inlinable @inline(__always) public static func prefetch(_ address: UnsafeRawPointer) { memory_prefetch(address) }
 
   private static func map(_ bytes: Int, zeroed: Bool) -> UnsafeMutableRawPointer? {
-    let address = spare.withLock { spare in spare.take(bytes).map { UInt(bitPattern: $0) } }
+    let address = spare.withLock { spare in spare.take(wholePages(bytes)).map { UInt(bitPattern: $0) } }
     if let address, let memory = UnsafeMutableRawPointer(bitPattern: address) {
       if zeroed { memset(memory, 0, bytes) }
       return memory
