@@ -74,8 +74,8 @@ final class ListPool {
   }
 
   private func addChunk(_ size: Int) {
-    // A store with a handful of users should not cost a megabyte.
-    let bytes = max(size, chunks.isEmpty ? 64 << 10 : ListPool.chunkBytes)
+    // A store with a handful of users should not cost a megabyte, so there is at most as much again as is used.
+    let bytes = max(size, min(max(chunks.reduce(0) { $0 + $1.bytes }, 64 << 10), ListPool.chunkBytes))
     chunks.append((Memory.allocate(bytes), bytes))
     used = 0
   }
