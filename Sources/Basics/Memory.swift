@@ -4,9 +4,9 @@ import Synchronization
 
 /// Memory of a column or a table that grows: plain values, no initialization, no destruction.
 ///
-/// Large ones are mapped by themselves. Growing then moves page tables, not bytes; pages are touched when they are used, not
-/// when they are set aside; fresh ones are zero without anybody clearing them; and huge pages spare the misses of random
-/// access. malloc would copy, and fault every page in again at each doubling.
+/// Large ones are mapped by themselves. From 4 MiB on, growing moves page tables, not bytes; pages are touched when they are
+/// used, not when they are set aside; fresh ones are zero without anybody clearing them; and huge pages spare the misses of
+/// random access. malloc would copy, and fault every page in again at each doubling.
 public enum Memory {
   private static let mappedBytes = 1 << 20
   private static let hugeBytes = 2 << 20
@@ -51,12 +51,16 @@ public enum Memory {
   private static func wholePages(_ bytes: Int) -> Int { (bytes + pageBytes - 1) & ~(pageBytes - 1) }
 
   /// Uninitialized, except that `zeroed` memory is 0.
-  public static func allocate<T: BitwiseCopyable>(_ capacity: Int, of type: T.Type = T.self, zeroed: Bool = false)
-    -> UnsafeMutablePointer<T>
-  {
+  ///
+  /// - `sparse`: only parts of it will be used, so what nobody touches should cost nothing.
+  public static func allocate<T: BitwiseCopyable>(
+    _ capacity: Int, of type: T.Type = T.self, zeroed: Bool = false, sparse: Bool = false
+  ) -> UnsafeMutablePointer<T> {
     let bytes = max(capacity, 1) * MemoryLayout<T>.stride
     let memory: UnsafeMutableRawPointer? =
-      if bytes >= mappedBytes { map(bytes, zeroed: zeroed) } else if zeroed { calloc(bytes, 1) } else { malloc(bytes) }
+      if bytes >= mappedBytes { map(bytes, zeroed: zeroed, sparse: sparse) } else if zeroed { calloc(bytes, 1) } else {
+        malloc(bytes)
+      }
     guard let memory else { fatalError("no memory for \(bytes) bytes") }
     return memory.bindMemory(to: T.self, capacity: capacity)
   }
@@ -96,8 +100,8 @@ public enum Memory {
   /// Asks for the cache line of an address and does not wait for it, so that those of a batch come side by side.
   @inlinable @inline(__always) public static func prefetch(_ address: UnsafeRawPointer) { memory_prefetch(address) }
 
-  private static func map(_ bytes: Int, zeroed: Bool) -> UnsafeMutableRawPointer? {
-    let address = spare.withLock { spare in spare.take(wholePages(bytes)).map { UInt(bitPattern: $0) } }
+  private static func map(_ bytes: Int, zeroed: Bool, sparse: Bool) -> UnsafeMutableRawPointer? {
+    let address = sparse ? nil : spare.withLock { spare in spare.take(wholePages(bytes)).map { UInt(bitPattern: $0) } }
     if let address, let memory = UnsafeMutableRawPointer(bitPattern: address) {
       if zeroed { memset(memory, 0, bytes) }
       return memory
@@ -108,7 +112,7 @@ public enum Memory {
     if bytes >= hugeBytes { madvise(memory, bytes, MADV_HUGEPAGE) }
     // A table is read before it is written: page by page that is two faults, the second of which interrupts every core.
     // Kernels before 5.14 refuse, and fault.
-    if zeroed { madvise(memory, bytes, MADV_POPULATE_WRITE) }
+    if zeroed, !sparse { madvise(memory, bytes, MADV_POPULATE_WRITE) }
     return memory
   }
 }

@@ -46,7 +46,9 @@ import Testing
         if after > before { fill(pieces[index], from: before) }
       default:
         let (count, isZeroed) = (count(), random.below(2) == 0)
-        let piece = Piece(memory: Memory.allocate(count, zeroed: isZeroed), count: count, number: number)
+        let memory: UnsafeMutablePointer<UInt32> = Memory.allocate(
+          count, zeroed: isZeroed, sparse: random.below(4) == 0)
+        let piece = Piece(memory: memory, count: count, number: number)
         if isZeroed {
           let isZero = UnsafeBufferPointer(start: piece.memory, count: count).allSatisfy { $0 == 0 }
           #expect(isZero, "seed \(seed), \(number)")

@@ -11,7 +11,7 @@ final class UserSets {
 
   init(users: Int) {
     words = max(1, (users + 63) / 64)
-    bits = Memory.allocate(capacity * words, zeroed: true)
+    bits = Memory.allocate(capacity * words, zeroed: true, sparse: true)
   }
 
   deinit { Memory.deallocate(bits, capacity * words) }
@@ -21,7 +21,7 @@ final class UserSets {
   /// Adds an empty set.
   func add() {
     if count == capacity {
-      let larger: UnsafeMutablePointer<UInt64> = Memory.allocate(capacity * 2 * words, zeroed: true)
+      let larger: UnsafeMutablePointer<UInt64> = Memory.allocate(capacity * 2 * words, zeroed: true, sparse: true)
       larger.update(from: bits, count: count * words)
       Memory.deallocate(bits, capacity * words)
       bits = larger
