@@ -26,9 +26,11 @@ final class KafkaConsumer: @unchecked Sendable {
   private var isStopping = false
   private var isStopped = false
   private var poller: pthread_t?
+  private var waker: KafkaWaker!
 
   private static let pollMilliseconds: Int32 = 100
   private static let closeMilliseconds: Int64 = 5_000
+  private static let wakeMilliseconds: Int32 = 1_000
 
   /// - Errors: `.invalid` in librdkafka's words: the configuration cannot be used.
   init(_ options: KafkaOptions, topic: String, group: String) throws(Failure) {
@@ -42,6 +44,9 @@ final class KafkaConsumer: @unchecked Sendable {
     handle = owner.pointer
     // Events and rebalances then come through one queue.
     rd_kafka_poll_set_consumer(handle)
+    waker = KafkaWaker(name: "kafka-wake") { [weak self] partitions in
+      _ = self?.ends(partitions, milliseconds: KafkaConsumer.wakeMilliseconds)
+    }
     events.rebalance = { [unowned self] code, partitions in rebalance(code, partitions) }
     let thread = Thread { [self] in
       poll()
@@ -51,8 +56,11 @@ final class KafkaConsumer: @unchecked Sendable {
     thread.start()
   }
 
-  // The thread holds the object, so it has ended.
-  deinit { destroy() }
+  // The polling thread holds the object, so it has ended.
+  deinit {
+    waker.stop()
+    destroy()
+  }
 
   // The polling thread.
 
@@ -299,6 +307,9 @@ final class KafkaConsumer: @unchecked Sendable {
     let code = try? owner.use { rd_kafka_get_watermark_offsets($0, topic, Int32(partition), &low, &high) }
     return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
   }
+
+  /// A reader has taken all that was fetched of a partition, and it has more.
+  func wantMore(_ partition: Int) { waker.want(partition) }
 
   /// Asks the broker for the first offset and the one after the last.
   func bounds(_ partition: Int, milliseconds: Int32) throws(Failure) -> (low: Int64, high: Int64) {

@@ -6,6 +6,8 @@ import CRdKafka
 /// whoever takes the partition away cannot free them under it.
 final class KafkaFeed: @unchecked Sendable {
   private static let capacity = 8_192
+  /// So many messages are worth a batch, and no more are waited for.
+  private static let enough = 256
 
   let lock = Lock()
   /// Nil once closed.
@@ -13,6 +15,8 @@ final class KafkaFeed: @unchecked Sendable {
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var next = 0
   private var count = 0
+  /// The last `fill` took all that had been fetched.
+  private(set) var isDrained = false
 
   init(queue: OpaquePointer) {
     self.queue = queue
@@ -25,6 +29,8 @@ final class KafkaFeed: @unchecked Sendable {
   }
 
   var isClosed: Bool { queue == nil }
+  /// Messages that were taken and not handed out.
+  var waiting: Int { count - next }
 
   /// Frees everything that belongs to librdkafka, which must not be destroyed before.
   func close() {
@@ -46,7 +52,7 @@ final class KafkaFeed: @unchecked Sendable {
   }
 
   /// Takes what has been fetched, after all that was taken was handed out; false when there is nothing yet. It waits the
-  /// whole time when there are fewer messages than wanted.
+  /// whole time when there are only few messages.
   ///
   /// One by one: `rd_kafka_consume_batch_queue` before librdkafka 2.1 (pull request 4208) loses what it has in hand when
   /// partitions are held for a moment, as at every rebalance, and goes on behind it. It takes a lock for each message, too.
@@ -57,14 +63,16 @@ final class KafkaFeed: @unchecked Sendable {
     let limit = max(1, min(wanted, KafkaFeed.capacity))
     let deadline = milliseconds > 0 ? ClockGuard.monotonicMilliseconds() + Int64(milliseconds) : 0
     var wait: Int32 = 0
+    isDrained = false
     while count < limit {
       if let message = rd_kafka_consume_queue(queue, wait) {
         messages[count] = message
         count += 1
-        wait = 0
+        (wait, isDrained) = (0, false)
         continue
       }
-      guard milliseconds > 0 else { break }
+      isDrained = true
+      guard milliseconds > 0, count < KafkaFeed.enough else { break }
       wait = Int32(deadline - ClockGuard.monotonicMilliseconds())
       if wait <= 0 { break }
     }

@@ -84,7 +84,12 @@ final class KafkaReader: LogReader {
     while failure == nil, doubt == nil, restartAt == nil, isToReadBack || position.offset < bound {
       if feed.first == nil {
         let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
-        guard slice.count < maxRecords, wanted > 0, feed.fill(wanted: wanted, milliseconds: wait) else { break }
+        guard slice.count < maxRecords, wanted > 0 else { break }
+        let isFilled = feed.fill(wanted: wanted, milliseconds: wait)
+        if feed.isDrained, let end = consumer.lastEnd(partition), end > position.offset + Int64(feed.waiting) {
+          consumer.wantMore(partition)
+        }
+        guard isFilled else { break }
         wait = 0
       }
       guard handOut(slice, maxBytes, maxRecords) else { break }

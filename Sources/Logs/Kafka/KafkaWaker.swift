@@ -1,0 +1,59 @@
+import Basics
+import CRdKafka
+import Foundation
+
+/// Makes librdkafka look at its queues again.
+///
+/// It fetches a partition only while less than `queued.max.messages.kbytes` of it wait. When that is so of none, it looks again
+/// when something arrives from the broker, else after a second (before 2.2, issue 2879), in which queues that are read fast
+/// are empty nearly all the time. An answer to any question is something that arrives: the end of a partition is asked for.
+///
+/// `@unchecked Sendable`: what changes is only touched with `lock` held, which is taken after a feed's, and before no other.
+final class KafkaWaker: @unchecked Sendable {
+  private let ask: @Sendable ([Int]) -> Void
+  private let lock = Lock()
+  private var wanted: Set<Int> = []
+  private var isStopping = false
+
+  /// Between two questions: one makes librdkafka look at all partitions of a broker.
+  private static let pauseSeconds = 0.002
+
+  /// - `ask`: asks the leaders of these partitions for something, and waits for the answers, on a thread of its own.
+  init(name: String, ask: @escaping @Sendable ([Int]) -> Void) {
+    self.ask = ask
+    let thread = Thread { [self] in work() }
+    thread.name = name
+    thread.start()
+  }
+
+  /// The queue of a partition that has more is empty.
+  func want(_ partition: Int) {
+    lock.lock()
+    if wanted.insert(partition).inserted { lock.wakeAll() }
+    lock.unlock()
+  }
+
+  /// Its thread ends soon.
+  func stop() {
+    lock.lock()
+    isStopping = true
+    lock.wakeAll()
+    lock.unlock()
+  }
+
+  private func work() {
+    while let partitions = next() {
+      ask(partitions.sorted())
+      Thread.sleep(forTimeInterval: KafkaWaker.pauseSeconds)
+    }
+  }
+
+  private func next() -> Set<Int>? {
+    lock.lock()
+    defer { lock.unlock() }
+    while wanted.isEmpty, !isStopping { lock.wait() }
+    guard !isStopping else { return nil }
+    defer { wanted = [] }
+    return wanted
+  }
+}
