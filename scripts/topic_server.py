@@ -74,9 +74,9 @@ class Partition:
                 return 0, 0
             index = bisect.bisect_right(self.offsets, offset) - 1
             start = self.places[index]
-            last = bisect.bisect_right(self.places, start + limit) - 1
-            stop = self.bytes if self.bytes <= start + limit else self.places[max(last, index + 1)] if index + 1 < len(self.places) else self.bytes
-            return start, stop - start
+            following = max(index + 1, bisect.bisect_right(self.places, start + limit) - 1)
+            fits = following == len(self.places) or self.bytes <= start + limit
+            return start, (self.bytes if fits else self.places[following]) - start
 
 
 class Reader:

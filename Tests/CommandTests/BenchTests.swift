@@ -95,6 +95,33 @@ import Testing
     }
   }
 
+  /// Twice over one topic, which the second server finds in its files: what the first one was sent is what it gives.
+  @Test func kafkaIsMeasuredOnATopicServer() throws {
+    for _ in 0..<2 {
+      let server = Process()
+      let (input, output) = (Pipe(), Pipe())
+      server.executableURL = URL(filePath: "/usr/bin/env")
+      server.arguments = [
+        "python3", Program.root.appending(path: "scripts/topic_server.py").path, scratch.path("topic"), "--partitions",
+        "4",
+      ]
+      server.standardInput = input
+      server.standardOutput = output
+      try server.run()
+      let address = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+      let result = Program.run(
+        "bench", "kafka", "--events", "20000", "--users", "1000", "--partitions", "4", "--runs", "1", "--brokers",
+        address, "--json")
+      #expect(result.code == 0, "\(result.errors)")
+      #expect(result.json["answers_checked"] as? Bool == true)
+      #expect((result.json["work"] as? [String: Any])?["mock"] as? Bool == false)
+      try input.fileHandleForWriting.close()
+      server.waitUntilExit()
+      #expect(server.terminationStatus == 0)
+    }
+  }
+
   @Test(arguments: [
     ("bench kafka --rate 5", "--live"), ("bench replay --brokers b", "kafka"), ("bench kafka --topic t", "--brokers"),
     ("bench replays", "replay"), ("bench --compare clickhouse", "duckdb"), ("bench dedup --source log", "replay"),

@@ -55,6 +55,21 @@ import Testing
     log.close()
   }
 
+  /// librdkafka looks at a queue that was full once a second, if nobody makes it: 400 times would take minutes.
+  @Test func aQueueThatWasReadIsFilledAgainAtOnce() throws {
+    cluster.create("t", partitions: 1)
+    let producer = RawProducer(cluster, "t", ["batch.num.messages": "1", "compression.codec": "none"])
+    for number in 0..<400 { producer.append([UInt8](repeating: UInt8(number & 255), count: 2_000), key: "k") }
+    producer.flush()
+    let options = cluster.options(["queued.max.messages.kbytes": "1", "fetch.message.max.bytes": "2500"])
+    let log = try KafkaLog(options, topic: "t", stamps: KafkaStamps(trustsProducerTime: true))
+    let reader = try log.reader(partition: 0, from: try log.startPosition(partition: 0))
+    var all: [Record] = []
+    try readMore(reader, into: &all, count: 400, within: 60_000)
+    #expect(all.map(\.offset) == Array(0..<400))
+    log.close()
+  }
+
   private func check(
     _ log: KafkaLog, _ partition: Int, _ expected: [Record], _ dice: inout SeededRandom, _ context: String
   ) throws {

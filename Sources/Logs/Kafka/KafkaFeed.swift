@@ -15,8 +15,8 @@ final class KafkaFeed: @unchecked Sendable {
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var next = 0
   private var count = 0
-  /// The last `fill` took all that had been fetched.
-  private(set) var isDrained = false
+  /// There is not as much left for another `fill` as the last one took.
+  private(set) var isLow = false
 
   init(queue: OpaquePointer) {
     self.queue = queue
@@ -63,19 +63,18 @@ final class KafkaFeed: @unchecked Sendable {
     let limit = max(1, min(wanted, KafkaFeed.capacity))
     let deadline = milliseconds > 0 ? ClockGuard.monotonicMilliseconds() + Int64(milliseconds) : 0
     var wait: Int32 = 0
-    isDrained = false
     while count < limit {
       if let message = rd_kafka_consume_queue(queue, wait) {
         messages[count] = message
         count += 1
-        (wait, isDrained) = (0, false)
+        wait = 0
         continue
       }
-      isDrained = true
       guard milliseconds > 0, count < KafkaFeed.enough else { break }
       wait = Int32(deadline - ClockGuard.monotonicMilliseconds())
       if wait <= 0 { break }
     }
+    isLow = rd_kafka_queue_length(queue) < limit
     return count > 0
   }
 }

@@ -27,6 +27,8 @@ enum KafkaProperties {
     // four times as many, 64 partitions took twice the memory, and a tenth more processor time for its pages.
     ("queued.min.messages", "1000000"),
     ("queued.max.messages.kbytes", "2048"),
+    // A broker is asked one thing at a time: while it waits for records of partitions at their ends, no others are fetched.
+    ("fetch.wait.max.ms", "100"),
     ("allow.auto.create.topics", "false"),
   ]
   static let fixedConsumer: [(String, String)] = [

@@ -86,7 +86,7 @@ final class KafkaReader: LogReader {
         let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
         guard slice.count < maxRecords, wanted > 0 else { break }
         let isFilled = feed.fill(wanted: wanted, milliseconds: wait)
-        if feed.isDrained, let end = consumer.lastEnd(partition), end > position.offset + Int64(feed.waiting) {
+        if feed.isLow, let end = consumer.lastEnd(partition), end > position.offset + Int64(feed.waiting) {
           consumer.wantMore(partition)
         }
         guard isFilled else { break }
