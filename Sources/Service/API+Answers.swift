@@ -22,9 +22,9 @@ extension API {
   private func funnel(_ request: FunnelRequest, _ all: Gathered) throws(Failure) -> FunnelAnswer {
     let shares = all.reading.answers.divided(into: ProcessInfo.processInfo.activeProcessorCount)
     let results = Mutex<(parts: [[UInt8]], failure: Failure?)>((all.parts, nil))
-    DispatchQueue.concurrentPerform(iterations: shares.count - 1) { index in
+    DispatchQueue.concurrentPerform(iterations: shares.count) { index in
       do throws(Failure) {
-        let part = try shares[index + 1].funnelPart(request)
+        let part = try shares[index].funnelPart(request)
         results.withLock { $0.parts.append(part) }
       } catch {
         results.withLock { $0.failure = error }
@@ -32,7 +32,7 @@ extension API {
     }
     let (parts, failure) = results.withLock { $0 }
     if let failure { throw failure }
-    return try shares[0].funnel(request, parts: parts)
+    return try all.reading.answers.withoutPartitions.funnel(request, parts: parts)
   }
 
   func isFunnel(_ view: String, in topology: String?) -> Bool {

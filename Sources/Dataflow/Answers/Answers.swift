@@ -36,8 +36,8 @@ public struct Answers: Sendable {
     return Timestamp.floor(a - retention, to: Timestamp.minute) == Timestamp.floor(b - retention, to: Timestamp.minute)
   }
 
-  /// The same in shares of whole partitions, at least one, for whoever has several threads: the parts of all but the first are
-  /// put together with it.
+  /// The same in shares of whole partitions, at least one, for whoever has several threads; their parts are put together with
+  /// what is `withoutPartitions`.
   public func divided(into count: Int) -> [Answers] {
     let shares = max(1, min(count, snapshots.count))
     return (0..<shares).map { share in
@@ -45,6 +45,12 @@ public struct Answers: Sendable {
       own.snapshots = snapshots.indices.filter { $0 % shares == share }.map { snapshots[$0] }
       return own
     }
+  }
+
+  public var withoutPartitions: Answers {
+    var none = self
+    none.snapshots = []
+    return none
   }
 
   func view(_ name: String) throws(Failure) -> Plan.ViewPlan {

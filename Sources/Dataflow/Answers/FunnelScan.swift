@@ -17,7 +17,7 @@ struct FunnelScan {
   var end: Int64
   /// The row a bucket belongs to; nil for none. Rows ascend as buckets do.
   var row: (Int64) -> Int64?
-  /// What closed days come to, kept from answer to answer; nil: nothing is.
+  /// What days come to, kept from answer to answer; nil: nothing is.
   var spans: FunnelSpans?
   /// Of the topology; milliseconds.
   var horizon: Int64
@@ -77,6 +77,7 @@ struct FunnelScan {
     // Where the sets of a value begin, by its code; and the cells of the row that is being counted, in the order of their sets.
     var first: [Int] = []
     var open: [(cell: Int, code: UInt32)] = []
+    let histograms = cells.columns.map(\.members)
     var current: Int64?
     func finish() {
       for (index, cell) in open.enumerated() {
@@ -104,7 +105,7 @@ struct FunnelScan {
         if part < steps {
           sets.insert(member, into: place * steps + part)
         } else {
-          cells.columns[part].members!.add(cell: UInt32(open[place].cell), member: member, value)
+          histograms[part]!.add(cell: UInt32(open[place].cell), member: member, value)
         }
       }
       return sets.byteCount <= byteLimit
@@ -119,18 +120,20 @@ struct FunnelScan {
   private func scan(
     _ snapshot: Snapshot, _ body: (_ row: Int64, _ block: UnsafeRawBufferPointer) throws(Failure) -> Bool
   ) throws(Failure) {
-    guard let spans, let closed = try closed(snapshot), let first = try firstBucket(snapshot, from: start) else {
+    let frontier = try Frontier(snapshot)
+    guard let spans, let newest = frontier.newestTime, let first = try firstBucket(snapshot, from: start) else {
       return try scan(snapshot, start, end, body)
     }
+    let closed = closed(frontier)
     // What is before the first whole span, the spans, and what is behind the last one.
     var next = Timestamp.floor(first, to: spans.unit)
     if next < start { next += spans.unit }
     let plainEnd = min(next, end)
     if start < plainEnd { guard try scanned(snapshot, start, plainEnd, body) else { return } }
     next = plainEnd
-    let last = min(end, closed)
+    let last = min(end, Timestamp.floor(newest, to: spans.unit) + spans.unit)
     while next < last {
-      guard let (block, units) = try span(snapshot, spans, at: next, before: last) else {
+      guard let (block, units) = try span(snapshot, spans, at: next, before: end, closed: closed) else {
         // Of several rows, or partly expired.
         let stop = min(next + spans.unit, last)
         guard try scanned(snapshot, next, stop, body) else { return }
@@ -151,9 +154,9 @@ struct FunnelScan {
     try scan(snapshot, next, end, body)
   }
 
-  /// Every bucket that ends at or before this time stands as it will for ever; nil when none does.
-  private func closed(_ snapshot: Snapshot) throws(Failure) -> Int64? {
-    guard let newest = try Frontier(snapshot).newestStamp else { return nil }
+  /// Every bucket that ends at or before this time stands as it will for ever.
+  private func closed(_ frontier: Frontier) -> Int64 {
+    guard let newest = frontier.newestStamp else { return .min }
     return Timestamp.floor(newest - horizon - funnel.definition.withinMilliseconds, to: BucketClock.quarter)
   }
 
@@ -166,22 +169,29 @@ struct FunnelScan {
     return first
   }
 
-  /// The longest span that begins there and is closed, all of one row.
+  /// The longest span that begins there, all of one row: closed, or a day that has not changed since it was asked for.
   private func span(
-    _ snapshot: Snapshot, _ spans: FunnelSpans, at time: Int64, before end: Int64
+    _ snapshot: Snapshot, _ spans: FunnelSpans, at time: Int64, before end: Int64, closed: Int64
   ) throws(Failure) -> (block: [UInt8], units: Int64)? {
     var units = FunnelSpans.largest * FunnelSpans.factor
     while units > 1 {
       units /= FunnelSpans.factor
       let length = units * spans.unit
-      guard Timestamp.floor(time, to: length) == time, time + length <= end, let row = row(time),
-        self.row(time + length - BucketClock.quarter) == row
+      guard Timestamp.floor(time, to: length) == time, time + length <= end, units == 1 || time + length <= closed,
+        let row = row(time), self.row(time + length - BucketClock.quarter) == row
       else { continue }
       let key = FunnelSpans.Key(
         store: snapshot.storeNumber, table: table + UInt16(dimensions), start: time, units: units)
-      if let known = spans.block(key) { return (known, units) }
+      var version: UInt64? = FunnelSpans.closed
+      if time + length > closed {
+        version = snapshot.marks.version(of: KeyLayout.mark(table: key.table, grain: .hour, bucket: time))
+      }
+      // Nil while the day is being written.
+      guard let version else { continue }
+      if let known = spans.block(key, version: version) { return (known, units) }
+      if version != FunnelSpans.closed, !spans.isAskedAgain(key, version: version) { continue }
       guard let block = try units == 1 ? added(snapshot, time, time + length) : added(spans, key) else { continue }
-      spans.keep(block, as: key)
+      spans.keep(block, as: key, version: version)
       return (block, units)
     }
     return nil
@@ -206,7 +216,7 @@ struct FunnelScan {
     for index in 0..<FunnelSpans.factor {
       let part = FunnelSpans.Key(
         store: key.store, table: key.table, start: key.start + index * units * spans.unit, units: units)
-      guard let block = spans.block(part) else { return nil }
+      guard let block = spans.block(part, version: FunnelSpans.closed) else { return nil }
       parts.append(block)
     }
     let cells = CellTable(schema: schema, dictionary: TextDictionary())

@@ -1,11 +1,12 @@
 import Basics
 import Synchronization
 
-/// Closed days of funnels, added up, kept from answer to answer.
+/// Days of funnels, added up, kept from answer to answer.
 ///
 /// A day is closed when no event that is not late can change an entry of it: when it ends `horizon` + `within` before the newest
-/// stamp of its partition. Its cells are then the same for as long as the store is there, so nothing here is ever stale. Four
-/// of them that begin at a multiple of four are kept added up, too, and four of those.
+/// stamp of its partition. Its cells are then the same for as long as the store is there. Four of them that begin at a multiple of
+/// four are kept added up, too, and four of those. An open day is kept with the version of its mark, so nothing here is ever
+/// stale, and only when it is asked for a second time at that version: today's changes before anybody could use it.
 public final class FunnelSpans: Sendable {
   struct Key: Hashable {
     var store: UInt64
@@ -16,8 +17,17 @@ public final class FunnelSpans: Sendable {
     var units: Int64
   }
 
+  private struct Block {
+    /// Nil when it was only asked for.
+    var bytes: [UInt8]?
+    var version: UInt64
+    var usedAt: UInt64
+
+    var cost: Int { (bytes?.count ?? 0) + 128 }
+  }
+
   private struct State {
-    var blocks: [Key: (bytes: [UInt8], usedAt: UInt64)] = [:]
+    var blocks: [Key: Block] = [:]
     var byteCount = 0
     var uses: UInt64 = 0
   }
@@ -25,6 +35,8 @@ public final class FunnelSpans: Sendable {
   /// How many spans are in one of the next size, and how many of the smallest are in the largest.
   static let factor: Int64 = 4
   static let largest: Int64 = 64
+  /// Of what is closed.
+  static let closed = UInt64.max
 
   /// Milliseconds of the smallest span: a day of UTC.
   let unit: Int64
@@ -42,29 +54,39 @@ public final class FunnelSpans: Sendable {
   var byteCount: Int { state.withLock { $0.byteCount } }
 
   /// The cells of a span as a block; empty when it has none; nil when it is not known.
-  func block(_ key: Key) -> [UInt8]? {
+  func block(_ key: Key, version: UInt64) -> [UInt8]? {
     state.withLock { state in
-      guard let index = state.blocks.index(forKey: key) else { return nil }
+      guard let index = state.blocks.index(forKey: key), state.blocks.values[index].version == version else {
+        return nil
+      }
       state.uses += 1
       state.blocks.values[index].usedAt = state.uses
       return state.blocks.values[index].bytes
     }
   }
 
-  func keep(_ block: [UInt8], as key: Key) {
+  /// Whether somebody asked before.
+  func isAskedAgain(_ key: Key, version: UInt64) -> Bool {
     state.withLock { state in
-      state.uses += 1
-      let before = state.blocks.updateValue((block, state.uses), forKey: key)
-      state.byteCount += FunnelSpans.bytes(block) - (before.map { FunnelSpans.bytes($0.bytes) } ?? 0)
-      guard state.byteCount > byteLimit else { return }
-      // A quarter at once, so that the next ones find room.
-      for (key, block) in state.blocks.sorted(by: { $0.value.usedAt < $1.value.usedAt }) {
-        guard state.byteCount > byteLimit / 4 * 3 else { break }
-        state.blocks[key] = nil
-        state.byteCount -= FunnelSpans.bytes(block.bytes)
-      }
+      guard state.blocks[key]?.version != version else { return true }
+      put(nil, key, version, &state)
+      return false
     }
   }
 
-  private static func bytes(_ block: [UInt8]) -> Int { block.count + 128 }
+  func keep(_ block: [UInt8], as key: Key, version: UInt64) { state.withLock { put(block, key, version, &$0) } }
+
+  private func put(_ bytes: [UInt8]?, _ key: Key, _ version: UInt64, _ state: inout State) {
+    state.uses += 1
+    let block = Block(bytes: bytes, version: version, usedAt: state.uses)
+    let before = state.blocks.updateValue(block, forKey: key)
+    state.byteCount += block.cost - (before?.cost ?? 0)
+    guard state.byteCount > byteLimit else { return }
+    // A quarter at once, so that the next ones find room.
+    for (key, block) in state.blocks.sorted(by: { $0.value.usedAt < $1.value.usedAt }) {
+      guard state.byteCount > byteLimit / 4 * 3 else { break }
+      state.blocks[key] = nil
+      state.byteCount -= block.cost
+    }
+  }
 }

@@ -41,7 +41,7 @@ extension CellBlock {
     guard reader.isAtEnd else { throw .corrupt("cell block: \(reader.remaining) bytes too many") }
   }
 
-  /// The members of a set. Most differences between neighbours are a byte each.
+  /// The members of a set. Most differences between neighbours are one or two bytes each.
   @inline(__always) private static func walk(
     _ reader: inout ByteReader, _ count: Int, _ member: (UInt32) -> Void
   ) throws(Failure) {
@@ -52,6 +52,9 @@ extension CellBlock {
       if index < bytes.count, bytes[index] < 0x80 {
         number = number &+ UInt32(bytes[index])
         index += 1
+      } else if index + 1 < bytes.count, bytes[index + 1] < 0x80 {
+        number = number &+ (UInt32(bytes[index] & 0x7f) | UInt32(bytes[index + 1]) << 7)
+        index += 2
       } else {
         _ = try reader.raw(index - reader.index)
         number = number &+ UInt32(truncatingIfNeeded: try reader.varint())

@@ -6,10 +6,11 @@ import Testing
 
 @testable import Dataflow
 
-/// Goal: what is kept of a funnel's closed days is what is stored, whenever it is asked. Method: random logs with late and
-/// disordered events; after each commit the same questions with and without what is kept, by quarter hours for days.
-@Suite struct ClosedSpanTests {
-  @Test(arguments: 1...12) func closedSpansOfFunnelsAreNeverStale(seed: UInt64) throws {
+/// Goal: what is kept of a funnel's days is what is stored, whenever it is asked. Method: random logs with late and
+/// disordered events; after each commit the same questions with and without what is kept, by quarter hours for days, often
+/// enough for open ones to be kept, too.
+@Suite struct FunnelSpanTests {
+  @Test(arguments: 1...12) func spansOfFunnelsAreNeverStale(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     var topologies = RandomTopology(random: SeededRandom(seed: random.next()))
     var topology = topologies.make()
@@ -44,8 +45,11 @@ import Testing
         if let start = request.start, let end = request.end, start >= end { request.end = nil }
         request.trend = random.pick([nil, .day])
         request.timezone = random.pick(["UTC", "Asia/Kathmandu"])
-        let (a, b) = (try plain.funnel(request), try answers.funnel(request))
-        if a != b { Issue.record("seed \(seed), \(request): \(b), stored is \(a)") }
+        let a = try plain.funnel(request)
+        for _ in 0..<3 {
+          let b = try answers.funnel(request)
+          if a != b { Issue.record("seed \(seed), \(request): \(b), stored is \(a)") }
+        }
       }
       kept = max(kept, spans.byteCount)
     }
