@@ -18,13 +18,20 @@ extension API {
     return .json(AnswerText.funnel(all.reading, answer, histogram: parameters.histogram))
   }
 
-  /// On all cores: each puts some partitions together, as other instances do theirs.
   private func funnel(_ request: FunnelRequest, _ all: Gathered) throws(Failure) -> FunnelAnswer {
+    let parts = try onAllCores(all) { (share) throws(Failure) in try share.funnelPart(request) }
+    return try all.reading.answers.withoutPartitions.funnel(request, parts: parts)
+  }
+
+  /// The parts of an answer, other instances' among them: each core puts some partitions together, as other instances do theirs.
+  func onAllCores(
+    _ all: Gathered, _ part: @Sendable (Answers) throws(Failure) -> [UInt8]
+  ) throws(Failure) -> [[UInt8]] {
     let shares = all.reading.answers.divided(into: ProcessInfo.processInfo.activeProcessorCount)
     let results = Mutex<(parts: [[UInt8]], failure: Failure?)>((all.parts, nil))
     DispatchQueue.concurrentPerform(iterations: shares.count) { index in
       do throws(Failure) {
-        let part = try shares[index].funnelPart(request)
+        let part = try part(shares[index])
         results.withLock { $0.parts.append(part) }
       } catch {
         results.withLock { $0.failure = error }
@@ -32,7 +39,7 @@ extension API {
     }
     let (parts, failure) = results.withLock { $0 }
     if let failure { throw failure }
-    return try all.reading.answers.withoutPartitions.funnel(request, parts: parts)
+    return parts
   }
 
   func isFunnel(_ view: String, in topology: String?) -> Bool {

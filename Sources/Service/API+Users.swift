@@ -52,7 +52,9 @@ extension API {
     let all = try gather(
       topology, request.path, request.query,
       retention: topology.generation.topology.funnel(named: view)?.retentionMilliseconds)
-    let answer = try all.reading.answers.funnelUsers(parameters.request(of: view), parts: all.parts)
+    let question = parameters.request(of: view)
+    let parts = try onAllCores(all) { (share) throws(Failure) in try share.funnelUsersPart(question) }
+    let answer = try all.reading.answers.withoutPartitions.funnelUsers(question, parts: parts)
     var json = JSONText()
     json.object { json in
       json.key("users")

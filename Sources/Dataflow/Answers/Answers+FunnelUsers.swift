@@ -107,6 +107,8 @@ private struct UserPage {
   let limit: Int
   let after: [UInt8]?
   private var texts: [[UInt8]] = []
+  /// There are enough that come before this one.
+  private var bound: [UInt8]?
 
   init(limit: Int, after: [UInt8]?) {
     self.limit = limit
@@ -115,8 +117,11 @@ private struct UserPage {
 
   mutating func add(_ text: UnsafeRawBufferPointer) {
     if let after, after.withUnsafeBytes({ compareBytes(text, $0) }) <= 0 { return }
+    if let bound, bound.withUnsafeBytes({ compareBytes(text, $0) }) >= 0 { return }
     texts.append(Array(text))
-    if texts.count >= 2 * limit + 64 { texts = sorted }
+    guard texts.count >= 2 * limit + 64 else { return }
+    texts = sorted
+    bound = texts.last
   }
 
   var sorted: [[UInt8]] { Array(texts.sorted { $0.lexicographicallyPrecedes($1) }.prefix(limit)) }
