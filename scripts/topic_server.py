@@ -52,19 +52,27 @@ class Partition:
 
     def append(self, batches):
         with self.lock:
-            first, at, out = self.end, 0, bytearray(batches)
-            size = self.bytes + len(out)
+            at, end, out, heads = 0, self.end, bytearray(batches), []
             while at < len(out):
                 # Offset and epoch stand before what the checksum covers.
-                struct.pack_into(">q", out, at, self.end)
+                struct.pack_into(">q", out, at, end)
                 struct.pack_into(">i", out, at + 12, 0)
-                before = self.bytes
-                if not self.note(out[at : at + 61], size):
-                    raise ValueError("a record batch is cut off")
-                at += self.bytes - before
+                heads.append(out[at : at + 61])
+                end += struct.unpack_from(">i", out, at + 23)[0] + 1
+                at += struct.unpack_from(">i", out, at + 8)[0] + 12
+            if at != len(out):
+                raise ValueError("a record batch is cut off")
             view = memoryview(out)
-            while len(view):
-                view = view[self.file.write(view) :]
+            try:
+                while len(view):
+                    view = view[self.file.write(view) :]
+            except OSError:
+                self.file.truncate(self.bytes)
+                raise
+            # Nobody is told of what is not in the file.
+            first, size = self.end, self.bytes + len(out)
+            for head in heads:
+                self.note(head, size)
             return first
 
     def find(self, offset, limit):
@@ -239,6 +247,8 @@ class Connection(socketserver.BaseRequestHandler):
                 partition, place, length = body
                 while length:
                     sent = os.sendfile(self.request.fileno(), partition.file.fileno(), place, length)
+                    if sent == 0:
+                        raise ValueError("a file has become shorter")
                     place, length = place + sent, length - sent
         self.request.sendall(out)
 
@@ -260,7 +270,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request, address):
         error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
+        if not isinstance(error, ConnectionError):
             print(f"topic_server: {address[0]}:{address[1]}: {error}", file=sys.stderr, flush=True)
 
 

@@ -19,16 +19,16 @@ extension API {
   }
 
   private func funnel(_ request: FunnelRequest, _ all: Gathered) throws(Failure) -> FunnelAnswer {
-    let parts = try onAllCores(all) { (share) throws(Failure) in try share.funnelPart(request) }
-    return try all.reading.answers.withoutPartitions.funnel(request, parts: parts)
+    let parts = try onAllCores(all.reading.answers) { (share) throws(Failure) in try share.funnelPart(request) }
+    return try all.reading.answers.withoutPartitions.funnel(request, parts: parts + all.parts)
   }
 
-  /// The parts of an answer, other instances' among them: each core puts some partitions together, as other instances do theirs.
+  /// The parts of an answer: each core puts some partitions together, as other instances do theirs.
   func onAllCores(
-    _ all: Gathered, _ part: @Sendable (Answers) throws(Failure) -> [UInt8]
+    _ answers: Answers, _ part: @Sendable (Answers) throws(Failure) -> [UInt8]
   ) throws(Failure) -> [[UInt8]] {
-    let shares = all.reading.answers.divided(into: ProcessInfo.processInfo.activeProcessorCount)
-    let results = Mutex<(parts: [[UInt8]], failure: Failure?)>((all.parts, nil))
+    let shares = answers.divided(into: ProcessInfo.processInfo.activeProcessorCount)
+    let results = Mutex<(parts: [[UInt8]], failure: Failure?)>(([], nil))
     DispatchQueue.concurrentPerform(iterations: shares.count) { index in
       do throws(Failure) {
         let part = try part(shares[index])

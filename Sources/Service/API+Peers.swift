@@ -105,10 +105,13 @@ extension API {
     } else if path == ["sessions"] {
       cells = UserAnswerText.part(try reading.answers.user(try UserParameters(items).user))
     } else if path[2] == "users" {
-      cells = try reading.answers.funnelUsersPart(try FunnelUsersParameters(items).request(of: path[1]))
+      let question = try FunnelUsersParameters(items).request(of: path[1])
+      let parts = try onAllCores(reading.answers) { (share) throws(Failure) in try share.funnelUsersPart(question) }
+      cells = try reading.answers.withoutPartitions.funnelUsersPart(question, parts: parts)
     } else {
-      let parameters = try FunnelParameters(items)
-      cells = try reading.answers.funnelPart(parameters.request(of: path[1]))
+      let question = try FunnelParameters(items).request(of: path[1])
+      let parts = try onAllCores(reading.answers) { (share) throws(Failure) in try share.funnelPart(question) }
+      cells = try reading.answers.withoutPartitions.funnelPart(question, parts: parts)
     }
     return Response(200, "application/octet-stream", PeerPart(reading, cells: cells).encoded)
   }

@@ -53,8 +53,8 @@ extension API {
       topology, request.path, request.query,
       retention: topology.generation.topology.funnel(named: view)?.retentionMilliseconds)
     let question = parameters.request(of: view)
-    let parts = try onAllCores(all) { (share) throws(Failure) in try share.funnelUsersPart(question) }
-    let answer = try all.reading.answers.withoutPartitions.funnelUsers(question, parts: parts)
+    let parts = try onAllCores(all.reading.answers) { (share) throws(Failure) in try share.funnelUsersPart(question) }
+    let answer = try all.reading.answers.withoutPartitions.funnelUsers(question, parts: parts + all.parts)
     var json = JSONText()
     json.object { json in
       json.key("users")

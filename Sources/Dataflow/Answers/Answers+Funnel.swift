@@ -15,13 +15,7 @@ extension Answers {
   /// - Errors: `.invalid` for a view that is no funnel, a bound that is not a quarter hour, or `by` where none is declared.
   public func funnel(_ request: FunnelRequest, parts: [[UInt8]] = []) throws(Failure) -> FunnelAnswer {
     let (funnel, table) = try planned(request)
-    let tables = try tables(funnel, table, request)
-    for part in parts {
-      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
-        var reader = ByteReader(bytes, "cells of another instance")
-        for cells in tables { try CellColumns.decode(try reader.text(), into: cells) }
-      }
-    }
+    let tables = try tables(funnel, table, request, parts)
     var answer = FunnelAnswer(
       steps: steps(funnel, tables[0]).first?.steps ?? nothing(funnel), breakdown: nil)
     var next = 1
@@ -37,11 +31,11 @@ extension Answers {
     return answer
   }
 
-  /// What these partitions add to an answer that another instance puts together, which has the same plan.
-  public func funnelPart(_ request: FunnelRequest) throws(Failure) -> [UInt8] {
+  /// What these partitions, and those of `parts`, add to an answer that another instance puts together, which has the same plan.
+  public func funnelPart(_ request: FunnelRequest, parts: [[UInt8]] = []) throws(Failure) -> [UInt8] {
     let (funnel, table) = try planned(request)
     var writer = ByteWriter(capacity: 4_096)
-    for cells in try tables(funnel, table, request) {
+    for cells in try tables(funnel, table, request, parts) {
       var columns = ByteWriter(capacity: 4_096)
       CellColumns.encode(cells, into: &columns)
       writer.text(columns.bytes)
@@ -93,7 +87,7 @@ extension Answers {
 
   /// Of all entries; by value of `by`, if that is asked for; by day or week, if that is.
   private func tables(
-    _ funnel: FunnelPlan, _ table: UInt16, _ request: FunnelRequest
+    _ funnel: FunnelPlan, _ table: UInt16, _ request: FunnelRequest, _ parts: [[UInt8]]
   ) throws(Failure) -> [CellTable] {
     let expired = expiry(of: funnel)
     var scan = FunnelScan(
@@ -113,6 +107,12 @@ extension Answers {
         return row >= expired ? row : nil
       }
       tables.append(try scan.run(snapshots))
+    }
+    for part in parts {
+      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
+        var reader = ByteReader(bytes, "cells of another instance")
+        for cells in tables { try CellColumns.decode(try reader.text(), into: cells) }
+      }
     }
     return tables
   }

@@ -35,29 +35,24 @@ extension Answers {
   public func funnelUsers(
     _ request: FunnelUsersRequest, parts: [[UInt8]] = []
   ) throws(Failure) -> FunnelUsersAnswer {
-    var (page, total) = try users(request)
-    for part in parts {
-      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
-        var reader = ByteReader(bytes, "users of another instance")
-        total += try reader.zigzag()
-        while !reader.isAtEnd { page.add(try reader.text()) }
-      }
-    }
+    let (page, total) = try users(request, parts)
     let users = page.sorted
     return FunnelUsersAnswer(
       users: Array(users.prefix(request.limit)), total: total, hasMore: users.count > request.limit)
   }
 
-  /// What these partitions add to an answer that another instance puts together, which has the same plan.
-  public func funnelUsersPart(_ request: FunnelUsersRequest) throws(Failure) -> [UInt8] {
-    let (page, total) = try users(request)
+  /// What these partitions, and those of `parts`, add to an answer that another instance puts together, which has the same plan.
+  public func funnelUsersPart(_ request: FunnelUsersRequest, parts: [[UInt8]] = []) throws(Failure) -> [UInt8] {
+    let (page, total) = try users(request, parts)
     var writer = ByteWriter(capacity: 4_096)
     writer.zigzag(total)
     for user in page.sorted { user.withUnsafeBytes { writer.text($0) } }
     return Array(writer.bytes)
   }
 
-  private func users(_ request: FunnelUsersRequest) throws(Failure) -> (UserPage, total: Int64) {
+  private func users(
+    _ request: FunnelUsersRequest, _ parts: [[UInt8]]
+  ) throws(Failure) -> (UserPage, total: Int64) {
     let (funnel, table) = try planned(request.funnel)
     let steps = funnel.definition.steps.count
     guard (1...steps).contains(request.step) else {
@@ -78,6 +73,13 @@ extension Answers {
         guard levels.contains(number, in: request.step - 1) else { return }
         if request.stopped, request.step < steps, levels.contains(number, in: request.step) { return }
         page.add(text)
+      }
+    }
+    for part in parts {
+      try part.span.withUnsafeBytes { (bytes) throws(Failure) in
+        var reader = ByteReader(bytes, "users of another instance")
+        total += try reader.zigzag()
+        while !reader.isAtEnd { page.add(try reader.text()) }
       }
     }
     return (page, total)

@@ -19,6 +19,7 @@ struct FunnelScan {
   var row: (Int64) -> Int64?
   /// What days come to, kept from answer to answer; nil: nothing is.
   var spans: FunnelSpans?
+  private let answer: UInt64
   /// Of the topology; milliseconds.
   var horizon: Int64
   /// Bytes of bits at the most.
@@ -31,6 +32,7 @@ struct FunnelScan {
     row: @escaping (Int64) -> Int64?
   ) {
     spans = answers.spans
+    answer = spans?.begin() ?? 0
     horizon = answers.plan.topology.source.horizonMilliseconds
     self.funnel = funnel
     self.table = table
@@ -189,7 +191,7 @@ struct FunnelScan {
       // Nil while the day is being written.
       guard let version else { continue }
       if let known = spans.block(key, version: version) { return (known, units) }
-      if version != FunnelSpans.closed, !spans.isAskedAgain(key, version: version) { continue }
+      if version != FunnelSpans.closed, !spans.isAskedAgain(key, version: version, by: answer) { continue }
       guard let block = try units == 1 ? added(snapshot, time, time + length) : added(spans, key) else { continue }
       spans.keep(block, as: key, version: version)
       return (block, units)

@@ -18,8 +18,9 @@ public final class FunnelSpans: Sendable {
   }
 
   private struct Block {
-    /// Nil when it was only asked for.
+    /// Nil when it was only asked for, by this answer.
     var bytes: [UInt8]?
+    var askedBy: UInt64 = 0
     var version: UInt64
     var usedAt: UInt64
 
@@ -65,20 +66,33 @@ public final class FunnelSpans: Sendable {
     }
   }
 
-  /// Whether somebody asked before.
-  func isAskedAgain(_ key: Key, version: UInt64) -> Bool {
+  /// A number for an answer: one may ask for a span several times.
+  func begin() -> UInt64 {
     state.withLock { state in
-      guard state.blocks[key]?.version != version else { return true }
-      put(nil, key, version, &state)
+      state.uses += 1
+      return state.uses
+    }
+  }
+
+  /// Whether another answer asked before.
+  func isAskedAgain(_ key: Key, version: UInt64, by answer: UInt64) -> Bool {
+    state.withLock { state in
+      if let block = state.blocks[key], block.version == version { return block.askedBy != answer }
+      put(Block(askedBy: answer, version: version, usedAt: 0), key, &state)
       return false
     }
   }
 
-  func keep(_ block: [UInt8], as key: Key, version: UInt64) { state.withLock { put(block, key, version, &$0) } }
+  func keep(_ bytes: [UInt8], as key: Key, version: UInt64) {
+    state.withLock { put(Block(bytes: bytes, version: version, usedAt: 0), key, &$0) }
+  }
 
-  private func put(_ bytes: [UInt8]?, _ key: Key, _ version: UInt64, _ state: inout State) {
+  private func put(_ block: Block, _ key: Key, _ state: inout State) {
+    // An answer from an older snapshot came late: versions of a store only grow.
+    if let before = state.blocks[key], before.version > block.version { return }
     state.uses += 1
-    let block = Block(bytes: bytes, version: version, usedAt: state.uses)
+    var block = block
+    block.usedAt = state.uses
     let before = state.blocks.updateValue(block, forKey: key)
     state.byteCount += block.cost - (before?.cost ?? 0)
     guard state.byteCount > byteLimit else { return }

@@ -26,11 +26,12 @@ final class KafkaConsumer: @unchecked Sendable {
   private var isStopping = false
   private var isStopped = false
   private var poller: pthread_t?
-  private var waker: KafkaWaker!
+  /// Nil where librdkafka looks at full queues often by itself.
+  private let waker: KafkaWaker?
 
   private static let pollMilliseconds: Int32 = 100
   private static let closeMilliseconds: Int64 = 5_000
-  private static let wakeMilliseconds: Int32 = 1_000
+  private static let wakeMilliseconds: Int32 = 250
 
   /// - Errors: `.invalid` in librdkafka's words: the configuration cannot be used.
   init(_ options: KafkaOptions, topic: String, group: String) throws(Failure) {
@@ -42,11 +43,14 @@ final class KafkaConsumer: @unchecked Sendable {
     events.attachToConsumer(conf)
     owner = try KafkaHandle(RD_KAFKA_CONSUMER, conf, events: events)
     handle = owner.pointer
+    waker =
+      KafkaProperties.looksOften
+      ? nil
+      : KafkaWaker(name: "kafka-wake") { [owner] partition in
+        !KafkaConsumer.ends(owner, topic, [partition], milliseconds: KafkaConsumer.wakeMilliseconds).isEmpty
+      }
     // Events and rebalances then come through one queue.
     rd_kafka_poll_set_consumer(handle)
-    waker = KafkaWaker(name: "kafka-wake") { [weak self] partitions in
-      _ = self?.ends(partitions, milliseconds: KafkaConsumer.wakeMilliseconds)
-    }
     events.rebalance = { [unowned self] code, partitions in rebalance(code, partitions) }
     let thread = Thread { [self] in
       poll()
@@ -57,10 +61,7 @@ final class KafkaConsumer: @unchecked Sendable {
   }
 
   // The polling thread holds the object, so it has ended.
-  deinit {
-    waker.stop()
-    destroy()
-  }
+  deinit { destroy() }
 
   // The polling thread.
 
@@ -129,6 +130,7 @@ final class KafkaConsumer: @unchecked Sendable {
 
   /// Frees everything. Readers that are still there read nothing any more. To be called after `stop`.
   func destroy() {
+    waker?.stop()
     lock.lock()
     let open = feeds.values
     feeds.removeAll()
@@ -309,7 +311,7 @@ final class KafkaConsumer: @unchecked Sendable {
   }
 
   /// A reader has taken all that was fetched of a partition, and it has more.
-  func wantMore(_ partition: Int) { waker.want(partition) }
+  func wantMore(_ partition: Int) { waker?.want(partition) }
 
   /// Asks the broker for the first offset and the one after the last.
   func bounds(_ partition: Int, milliseconds: Int32) throws(Failure) -> (low: Int64, high: Int64) {
@@ -329,6 +331,12 @@ final class KafkaConsumer: @unchecked Sendable {
   /// Asks where partitions end, for at most so long: `rd_kafka_query_watermark_offsets` waits for a broker that is away as long
   /// as a request may take. Those that do not answer are left out.
   func ends(_ partitions: [Int], milliseconds: Int32) -> [Int: Int64] {
+    KafkaConsumer.ends(owner, topic, partitions, milliseconds: milliseconds)
+  }
+
+  private static func ends(
+    _ owner: KafkaHandle, _ topic: String, _ partitions: [Int], milliseconds: Int32
+  ) -> [Int: Int64] {
     let list = KafkaPartitions(topic: topic)
     for partition in partitions { list.add(partition, offset: Int64(RD_KAFKA_OFFSET_END)) }
     let asked = try? owner.use { rd_kafka_offsets_for_times($0, list.list, milliseconds) }

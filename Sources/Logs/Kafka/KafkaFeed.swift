@@ -15,7 +15,7 @@ final class KafkaFeed: @unchecked Sendable {
   private let messages: UnsafeMutablePointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var next = 0
   private var count = 0
-  /// There is not as much left for another `fill` as the last one took.
+  /// There is not as much left for another `fill` as the last one wanted.
   private(set) var isLow = false
 
   init(queue: OpaquePointer) {

@@ -18,19 +18,28 @@ enum KafkaProperties {
     "statistics.interval.ms": "it is always 1000", "log.queue": "it is always on",
   ]
 
-  static let consumer: [(String, String)] = [
-    ("client.id", "millrace"),
-    ("isolation.level", "read_committed"),
-    ("topic.metadata.refresh.interval.ms", "60000"),
-    ("reconnect.backoff.max.ms", "2000"),
-    // Per partition. The number of records says nothing about memory, so the bytes decide: two fetches of the usual size. With
-    // four times as many, 64 partitions took twice the memory, and a tenth more processor time for its pages.
-    ("queued.min.messages", "1000000"),
-    ("queued.max.messages.kbytes", "2048"),
-    // A broker is asked one thing at a time: while it waits for records of partitions at their ends, no others are fetched.
-    ("fetch.wait.max.ms", "100"),
-    ("allow.auto.create.topics", "false"),
-  ]
+  static let consumer: [(String, String)] =
+    [
+      ("client.id", "millrace"),
+      ("isolation.level", "read_committed"),
+      ("topic.metadata.refresh.interval.ms", "60000"),
+      ("reconnect.backoff.max.ms", "2000"),
+      // Per partition. The number of records says nothing about memory, so the bytes decide: two fetches of the usual size. With
+      // four times as many, 64 partitions took twice the memory, and a tenth more processor time for its pages.
+      ("queued.min.messages", "1000000"),
+      ("queued.max.messages.kbytes", "2048"),
+      // A broker is asked one thing at a time: while it waits for records of partitions at their ends, no others are fetched.
+      ("fetch.wait.max.ms", "100"),
+      ("allow.auto.create.topics", "false"),
+    ] + (looksOften ? [often] : [])
+
+  /// How soon a full queue is looked at again; librdkafka has the property from 2.2 on (see `KafkaWaker`).
+  private static let often = ("fetch.queue.backoff.ms", "5")
+  static let looksOften: Bool = {
+    let conf = rd_kafka_conf_new()
+    defer { rd_kafka_conf_destroy(conf) }
+    return set(conf!, often.0, often.1, isSecret: false) == nil
+  }()
   static let fixedConsumer: [(String, String)] = [
     ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
     ("enable.partition.eof", "true"), ("partition.assignment.strategy", "cooperative-sticky"),

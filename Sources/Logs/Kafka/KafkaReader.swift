@@ -86,7 +86,10 @@ final class KafkaReader: LogReader {
         let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
         guard slice.count < maxRecords, wanted > 0 else { break }
         let isFilled = feed.fill(wanted: wanted, milliseconds: wait)
-        if feed.isLow, let end = consumer.lastEnd(partition), end > position.offset + Int64(feed.waiting) {
+        // At an end that was seen, what is behind it (an open transaction, markers) is none of ours, and is fetched for all that.
+        if feed.isLow, endSeenAt == nil, let end = consumer.lastEnd(partition),
+          end > position.offset + Int64(feed.waiting)
+        {
           consumer.wantMore(partition)
         }
         guard isFilled else { break }

@@ -1,5 +1,3 @@
-import Basics
-import CRdKafka
 import Foundation
 
 /// Makes librdkafka look at its queues again.
@@ -10,27 +8,35 @@ import Foundation
 ///
 /// `@unchecked Sendable`: what changes is only touched with `lock` held, which is taken after a feed's, and before no other.
 final class KafkaWaker: @unchecked Sendable {
-  private let ask: @Sendable ([Int]) -> Void
+  private let ask: @Sendable (Int) -> Bool
   private let lock = Lock()
   private var wanted: Set<Int> = []
+  /// Partitions whose leader did not answer, and until when it is left alone, by the monotonic clock.
+  private var silent: [Int: Int64] = [:]
   private var isStopping = false
 
-  /// Between two questions: one makes librdkafka look at all partitions of a broker.
+  /// After all that were wanted: one question makes librdkafka look at all partitions of a broker.
   private static let pauseSeconds = 0.002
+  private static let silentMilliseconds: Int64 = 1_000
 
-  /// - `ask`: asks the leaders of these partitions for something, and waits for the answers, on a thread of its own.
-  init(name: String, ask: @escaping @Sendable ([Int]) -> Void) {
+  /// - `ask`: asks the leader of this partition for something, waits for the answer, and says whether there was one; on a thread
+  ///   of its own.
+  init(name: String, ask: @escaping @Sendable (Int) -> Bool) {
     self.ask = ask
     let thread = Thread { [self] in work() }
     thread.name = name
     thread.start()
   }
 
-  /// The queue of a partition that has more is empty.
+  /// The queue of a partition that has more is nearly empty.
   func want(_ partition: Int) {
     lock.lock()
+    defer { lock.unlock() }
+    if let until = silent[partition] {
+      guard ClockGuard.monotonicMilliseconds() >= until else { return }
+      silent[partition] = nil
+    }
     if wanted.insert(partition).inserted { lock.wakeAll() }
-    lock.unlock()
   }
 
   /// Its thread ends soon.
@@ -43,7 +49,7 @@ final class KafkaWaker: @unchecked Sendable {
 
   private func work() {
     while let partitions = next() {
-      ask(partitions.sorted())
+      for partition in partitions.sorted() where !ask(partition) { beSilent(partition) }
       Thread.sleep(forTimeInterval: KafkaWaker.pauseSeconds)
     }
   }
@@ -55,5 +61,11 @@ final class KafkaWaker: @unchecked Sendable {
     guard !isStopping else { return nil }
     defer { wanted = [] }
     return wanted
+  }
+
+  private func beSilent(_ partition: Int) {
+    lock.lock()
+    silent[partition] = ClockGuard.monotonicMilliseconds() + KafkaWaker.silentMilliseconds
+    lock.unlock()
   }
 }
