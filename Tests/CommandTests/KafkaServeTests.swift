@@ -1,3 +1,4 @@
+import CRdKafka
 import CZstd
 import Foundation
 import Testing
@@ -90,6 +91,53 @@ import Testing
       }
       return (expected["counted"] as? Int ?? 0, expected["duplicates"] as? Int ?? 0)
     }
+  }
+
+  /// Who follows a question at one instance is told what others' partitions come to, also when their owner goes.
+  @Test func changesAreTheGroups() throws {
+    let file = Made.events(scratch, "events.ndjson", count: 9_000, bytes: 400)
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+    let topology = scratch.write(
+      "made.yaml",
+      """
+      topology: made
+      source: { topic: events, horizon: 20000d, trust_producer_time: true }
+      views:
+        traffic:
+          rollup: { of: events, measures: { events: count }, grains: { day: forever } }
+      """)
+    brokers.create("events", partitions: 8)
+    brokers.append("events", lines[..<3_000])
+    let servers = ["a", "b"].map { name in
+      Served([topology, "--config", configuration(), "--data", scratch.path(name)])
+    }
+    _ = settled(servers, partitions: 8)
+    let following = Following("\(servers[0].url)/live?view=traffic&metric=events&granularity=day&buckets=1500")
+    func expectFollowed(_ what: String) {
+      let answer = whole(servers[0], "/query?view=traffic&metric=events&granularity=day")
+      var rows: [String: Int] = [:]
+      for row in answer.json["data"] as? [[String: Any]] ?? [] {
+        rows[row["timestamp"] as? String ?? ""] = row["value"] as? Int ?? -1
+      }
+      #expect(!rows.isEmpty)
+      eventually("who follows has \(what)") { following.rows == rows }
+    }
+    expectFollowed("what was there")
+    let others = Set(partitions(servers[1]).enumerated().filter { $0.element.isHere }.map { Int32($0.offset) })
+    brokers.append(
+      "events",
+      lines[3_000..<6_000].filter { line in
+        let user = Array(Brokers.user(line).utf8)
+        return others.contains(kafka_partition(user, user.count, 8))
+      })
+    _ = settled(servers, partitions: 8)
+    expectFollowed("what came to the other one alone")
+    #expect(servers[1].end(SIGTERM) == 0, "\(servers[1].errors)")
+    brokers.append("events", lines[6_000...])
+    _ = settled([servers[0]], partitions: 8)
+    expectFollowed("what came after one had gone")
+    following.end()
+    #expect(servers[0].end(SIGTERM) == 0, "\(servers[0].errors)")
   }
 
   @Test(
