@@ -68,9 +68,9 @@ import Testing
     return all
   }
 
-  @Test func killedWhileEventsArriveAndPartitionsMove() throws {
-    let file = Made.events(scratch, "events.ndjson", count: 40_000, bytes: 400)
-    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+  /// Made-up events, and a topology that has something of every kind over them.
+  private func made(_ count: Int) throws -> (file: String, lines: [Substring], topology: String) {
+    let file = Made.events(scratch, "events.ndjson", count: count, bytes: 400)
     let topology = scratch.write(
       "made.yaml",
       """
@@ -84,6 +84,11 @@ import Testing
         path:
           funnel: { steps: [view_product, add_to_cart, purchase], within: 24h, by: geo.country }
       """)
+    return (file, try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n"), topology)
+  }
+
+  @Test func killedWhileEventsArriveAndPartitionsMove() throws {
+    let (file, lines, topology) = try made(40_000)
     let expected = Program.run("run", topology, "--input", file, "--data", scratch.path("files"), "--json").json
     try wander(lines, topology, checkpoints: true) { data in
       for view in ["traffic", "visits"] {
@@ -95,17 +100,7 @@ import Testing
 
   /// Who follows a question at one instance is told what others' partitions come to, also when their owner goes.
   @Test func changesAreTheGroups() throws {
-    let file = Made.events(scratch, "events.ndjson", count: 9_000, bytes: 400)
-    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
-    let topology = scratch.write(
-      "made.yaml",
-      """
-      topology: made
-      source: { topic: events, horizon: 20000d, trust_producer_time: true }
-      views:
-        traffic:
-          rollup: { of: events, measures: { events: count }, grains: { day: forever } }
-      """)
+    let (_, lines, topology) = try made(9_000)
     brokers.create("events", partitions: 8)
     brokers.append("events", lines[..<3_000])
     let servers = ["a", "b"].map { name in

@@ -19,6 +19,7 @@ struct FunnelScan {
   var row: (Int64) -> Int64?
   /// What days come to, kept from answer to answer; nil: nothing is.
   var spans: FunnelSpans?
+  /// Who asks for spans: a day is not worth keeping because one answer wants it twice.
   private let answer: UInt64
   /// Of the topology; milliseconds.
   var horizon: Int64
@@ -136,7 +137,7 @@ struct FunnelScan {
     let last = min(end, Timestamp.floor(newest, to: spans.unit) + spans.unit)
     while next < last {
       guard let (block, units) = try span(snapshot, spans, at: next, before: end, closed: closed) else {
-        // Of several rows, or partly expired.
+        // Of several rows, partly expired, or still changing.
         let stop = min(next + spans.unit, last)
         guard try scanned(snapshot, next, stop, body) else { return }
         next = stop
