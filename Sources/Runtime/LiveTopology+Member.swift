@@ -24,13 +24,14 @@ extension LiveTopology: KafkaMember {
       do throws(Failure) {
         let held = stores.withLock { $0[partition] }
         let store = held == nil ? try open(partition) : held!
+        // Before it is said to be here, or an answer could miss it without a word.
+        stores.withLock { $0[partition] = store }
         pool.add(
           try PartitionTask(
             partition: partition, of: log,
             from: { () throws(Failure) in try generation.firstPosition(partition, of: log) }, plan: plan, store: store,
             bytes: budget.operatorBytes(partitions: options.partitionsInProcess), options: task))
         generation.setStopped(partition, nil)
-        stores.withLock { $0[partition] = store }
       } catch {
         let columns = plan.projection.columns.count
         // What its store holds is still answered, so it is also told.
@@ -48,9 +49,12 @@ extension LiveTopology: KafkaMember {
 
   public func revoked(_ partitions: [Int], lost: Bool) {
     let standing = membership.withLock { $0.standing }
-    for partition in partitions where standing == .member || standing == .leaving {
-      release(partition, commits: !lost)
-      guard standing == .member else { continue }
+    guard standing == .member || standing == .leaving else { return }
+    for partition in partitions { release(partition, commits: !lost) }
+    // Refused while yet another rebalance begins: what was told a moment ago counts then.
+    if !lost { try? tell(log, before: partitions) }
+    guard standing == .member else { return }
+    for partition in partitions {
       if !lost, let store = stores.withLock({ $0[partition] }) { checkpoint(partition, store) }
       giveAway(partition)
     }

@@ -30,8 +30,10 @@ struct Membership: Sendable {
   var outputs: OutputSink?
   /// It had every partition when it became a member, and the group has not said so yet.
   var isUnknown = false
-  /// As whom it last told the group of its partitions.
-  var told: Instance?
+  /// As whom it answers; nil while nobody can ask it.
+  var instance: Instance?
+  /// The group has heard of its partitions since it became a member.
+  var hasTold = false
 
   init(_ log: any Log, _ outputs: OutputSink?) {
     self.log = log
@@ -49,17 +51,23 @@ extension LiveTopology {
   /// Takes every partition.
   func followAlone() { take(Array(0..<generation.partitionCount)) }
 
+  /// Joins the group that its log is read in from the start.
+  func join(as instance: Instance?) throws(Failure) {
+    let group = membership.withLock { membership in
+      membership.instance = instance
+      return membership.group
+    }
+    try group?.join(self)
+  }
+
   /// Asks to be a member. It goes on alone until the group says which partitions are its.
   ///
   /// - Errors: `.unavailable` when no broker answers; nothing has changed then.
-  func joinGroup() throws(Failure) {
-    let topic = options.topic!
-    let group = try topic.connect(true)
-    try LiveTopology.check(group, generation)
-    let outputs = try topic.outputs()
+  func joinGroup(as instance: Instance?) throws(Failure) {
+    let group = try announce(as: instance)
+    let outputs = try options.topic!.outputs()
     membership.withLock {
       $0.standing = .joining
-      $0.group = group
       $0.outputs = outputs
     }
     do throws(Failure) { try group.join(self) } catch {
@@ -71,6 +79,28 @@ extension LiveTopology {
       outputs?.close()
       throw error
     }
+  }
+
+  /// Tells the group where the partitions stand, before it is a member and before it is served: its first word may give them to
+  /// others, who have to know how far they were answered for. Where there are members, they have them, and the group listens to
+  /// nobody else.
+  ///
+  /// - Errors: `.unavailable` when no broker answers.
+  func announce(as instance: Instance?) throws(Failure) -> KafkaLog {
+    let known = membership.withLock { membership in
+      membership.instance = instance
+      return membership.group
+    }
+    let group: KafkaLog
+    if let known { group = known } else {
+      group = try options.topic!.connect(true)
+      try LiveTopology.check(group, generation)
+      membership.withLock { $0.group = group }
+    }
+    do throws(Failure) { try tell(group, before: 0..<generation.partitionCount) } catch {
+      if error.kind == .unavailable { throw error }
+    }
+    return group
   }
 
   /// The group's first word: what it gives is read as a member from now on, what it does not give is somebody else's.
@@ -89,7 +119,7 @@ extension LiveTopology {
     let before = membership.withLock { membership in
       defer { membership.log = group }
       membership.isUnknown = true
-      membership.told = nil
+      membership.hasTold = false
       return membership.log
     }
     withExtendedLifetime(before) {}

@@ -139,10 +139,10 @@ public final class Node: Sendable {
   /// - `address`: `host:port` where this process answers other instances.
   public func start(answeringAt address: String? = nil) {
     ownInstance.withLock { $0 = address.map { Instance(id: UUID().uuidString, address: $0) } }
-    for topology in served { topology.start() }
+    for topology in served { topology.start(as: instance) }
     for topology in topologies {
       guard let log = topology.log as? KafkaLog else { continue }
-      do throws(Failure) { try log.join(topology) } catch { report("joining \(log.group!) failed: \(error.message)") }
+      do throws(Failure) { try topology.join(as: instance) } catch { report("joining \(log.group!) failed: \(error.message)") }
     }
     keep("housekeeping") { [self] in keepHouse() }
     keep("verify") { [self] in keepVerifying() }
@@ -294,12 +294,11 @@ public final class Node: Sendable {
         here[index] = Set(topology.statuses.filter(\.isHere).map(\.partition))
         // What was just given to us, others should ask us for at once.
         guard isDue || !here[index].isSubset(of: before) else { continue }
-        topology.tellGroup(as: instance)
+        topology.tellGroup()
         topology.askForOwners(milliseconds: 1_000)
         if isDue { (topology.log as? KafkaLog)?.askForEnds(milliseconds: 1_000) }
         if !isDue { due = min(due, now + 300) }
       }
     }
-    for topology in topologies { topology.tellGroup(as: instance) }
   }
 }

@@ -28,19 +28,25 @@ extension ServedTopology {
     }.joined(separator: "; ")
   }
 
+  /// Tells the group of what is about to be served. Brokers that are away hold nothing up: it is told when it becomes a member.
+  func announce(_ next: LiveTopology) {
+    guard next.options.topic != nil, !next.isMember else { return }
+    _ = try? next.announce(as: state.withLock { $0.instance })
+  }
+
   /// What is served becomes a member of its group, what is not served any more leaves its own. When the brokers are away that is
   /// tried again: meanwhile each goes on as it is.
   ///
   /// First leaving: a replay has the group of what it replaces, and must not share its partitions with it.
   func settleMemberships() {
-    let (live, beside, isDue) = state.withLock { state in
-      (state.live, state.beside.values.map(\.topology), monotonicMilliseconds() >= state.settleAt)
+    let (live, beside, instance, isDue) = state.withLock { state in
+      (state.live, state.beside.values.map(\.topology), state.instance, monotonicMilliseconds() >= state.settleAt)
     }
     guard live.options.topic != nil, isDue else { return }
     beginWaiting()
     do throws(Failure) {
       for topology in beside where topology.isMember { try topology.leaveGroup() }
-      if !live.isMember { try live.joinGroup() }
+      if !live.isMember { try live.joinGroup(as: instance) }
       state.withLock { $0.membershipProblem = nil }
     } catch {
       let isNews = state.withLock { state in

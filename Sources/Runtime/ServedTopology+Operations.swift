@@ -126,6 +126,7 @@ extension ServedTopology {
       }
       try generations.check(
         try Generations.Standing(next), against: served, ends: served.statuses.map(\.offset), terms)
+      announce(next)
       try generations.promote(wanted) { swap(to: wanted) }
       return Promotion(generation: wanted, replaced: live.generation.number, dropped: prune())
     }
@@ -149,7 +150,7 @@ extension ServedTopology {
     try changing { () throws(Failure) in
       try checkHasAll(live)
       if let previous = try generations.previous() {
-        try begin(try Generation.load(generations.data, topology: name, number: previous))
+        announce(try begin(try Generation.load(generations.data, topology: name, number: previous)).topology)
       }
       let (from, to) = try generations.rollback { swap(to: $0) }
       return Promotion(generation: to, replaced: from)

@@ -26,6 +26,8 @@ public final class ServedTopology: Sendable {
 
   struct State: Sendable {
     var live: LiveTopology
+    /// As whom the process answers.
+    var instance: Instance?
     var beside: [Int: Beside] = [:]
     /// Closed, but somebody still reads them: RocksDB opens a directory once.
     var lingering: [Int: [WeakStore]] = [:]
@@ -71,7 +73,10 @@ public final class ServedTopology: Sendable {
   public var live: LiveTopology { state.withLock { $0.live } }
 
   /// Starts what is served, and what was being built or kept up to date when the process ended.
-  func start() {
+  ///
+  /// - `instance`: as whom the process answers.
+  func start(as instance: Instance?) {
+    state.withLock { $0.instance = instance }
     live.start()
     do throws(Failure) {
       for listed in try generations.all() where isKeptUpToDate(listed) {

@@ -213,6 +213,31 @@ final class KafkaConsumer: @unchecked Sendable {
     if code != RD_KAFKA_RESP_ERR_NO_ERROR { events.note("commit to the group: \(KafkaText.of(code))") }
   }
 
+  /// As `commit`, and waits for the coordinator's answer.
+  ///
+  /// - Errors: `.invalid` when it refuses, as a member's word on what others have; `.unavailable` when it does not answer in
+  ///   time.
+  func commit(
+    _ offsets: [(partition: Int, offset: Int64, metadata: String)], milliseconds: Int32
+  ) throws(Failure) {
+    let list = KafkaPartitions(topic: topic)
+    for entry in offsets { list.add(entry.partition, offset: entry.offset, metadata: entry.metadata) }
+    let answered = try owner.use { handle -> rd_kafka_resp_err_t in
+      guard let queue = rd_kafka_queue_new(handle) else { return RD_KAFKA_RESP_ERR__FAIL }
+      defer { rd_kafka_queue_destroy(queue) }
+      let code = rd_kafka_commit_queue(handle, list.list, queue, nil, nil)
+      guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return code }
+      guard let event = rd_kafka_queue_poll(queue, milliseconds) else { return RD_KAFKA_RESP_ERR__TIMED_OUT }
+      defer { rd_kafka_event_destroy(event) }
+      return rd_kafka_event_error(event)
+    }
+    guard let code = answered else { throw closed }
+    guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+    let words = "topic \(topic): the group does not take where partitions stand: \(KafkaText.of(code))"
+    // Codes of librdkafka's own are below zero: nobody has answered.
+    throw code.rawValue < 0 ? .unavailable(words) : .invalid(words)
+  }
+
   /// What the group's coordinator keeps of each partition.
   func committed(_ partitions: Int, milliseconds: Int32) throws(Failure) -> [KafkaLog.GroupOffset] {
     let list = KafkaPartitions(topic: topic, 0..<partitions)

@@ -87,6 +87,17 @@ public final class KafkaLog: Log {
     consumer.commit(offsets)
   }
 
+  /// As above, and waits for the group's answer, for at most so long. A group without members also takes it from whoever is
+  /// not one yet.
+  ///
+  /// - Errors: `.invalid` when the group refuses, `.unavailable` when it does not answer.
+  public func commitToGroup(
+    _ offsets: [(partition: Int, offset: Int64, metadata: String)], milliseconds: Int
+  ) throws(Failure) {
+    guard group != nil, !offsets.isEmpty else { return }
+    try consumer.commit(offsets, milliseconds: Int32(clamping: milliseconds))
+  }
+
   /// What a member has told the group of a partition, and with which words.
   public struct GroupOffset: Sendable, Equatable {
     public var partition: Int
