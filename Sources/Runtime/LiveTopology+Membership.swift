@@ -87,15 +87,12 @@ extension LiveTopology {
   ///
   /// - Errors: `.unavailable` when no broker answers.
   func announce(as instance: Instance?) throws(Failure) -> KafkaLog {
-    let known = membership.withLock { membership in
-      membership.instance = instance
-      return membership.group
-    }
-    let group: KafkaLog
-    if let known { group = known } else {
-      group = try options.topic!.connect(true)
-      try LiveTopology.check(group, generation)
-      membership.withLock { $0.group = group }
+    let known = membership.withLock { $0.group }
+    let group = known == nil ? try options.topic!.connect(true) : known!
+    try LiveTopology.check(group, generation)
+    membership.withLock {
+      $0.instance = instance
+      $0.group = group
     }
     do throws(Failure) { try tell(group, before: 0..<generation.partitionCount) } catch {
       if error.kind == .unavailable { throw error }

@@ -142,7 +142,9 @@ public final class Node: Sendable {
     for topology in served { topology.start(as: instance) }
     for topology in topologies {
       guard let log = topology.log as? KafkaLog else { continue }
-      do throws(Failure) { try topology.join(as: instance) } catch { report("joining \(log.group!) failed: \(error.message)") }
+      do throws(Failure) { try topology.join(as: instance) } catch {
+        report("joining \(log.group!) failed: \(error.message)")
+      }
     }
     keep("housekeeping") { [self] in keepHouse() }
     keep("verify") { [self] in keepVerifying() }

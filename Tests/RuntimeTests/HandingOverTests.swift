@@ -137,7 +137,9 @@ import Testing
       #expect(message.hasSuffix("so far up to offset 0; \(words(partition))"), "\(message)")
     }
     other.start()
-    try eventually("it has counted its share") { try Set(other.reading().partial.map(\.partition)).isDisjoint(with: share) }
+    try eventually("it has counted its share") {
+      try Set(other.reading().partial.map(\.partition)).isDisjoint(with: share)
+    }
     let read = try other.reading()
     let ends = try share.map { try other.log.endOffset(partition: $0) }
     #expect(share.map { read.offsets[$0] } == ends)
