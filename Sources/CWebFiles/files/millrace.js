@@ -89,9 +89,9 @@
       later(Math.max(wait * (0.5 + Math.random()), (seconds || 0) * 1000));
     }
     window.fetch(address(), { method: "POST", body: body(events), keepalive: true, credentials: "omit" }).then(function (answer) {
-      // Who is asked to wait, or finds nobody, comes again; what is refused for what it is would be refused for ever.
-      if (answer.status == 429 || answer.status > 499) return again(+answer.headers.get("Retry-After"));
+      // What is refused for what it is would be refused for ever. All else comes again, also what a proxy says, as 408.
       if (answer.status == 401 || answer.status == 403 || answer.status == 404) return again(60);
+      if ([200, 400, 413, 415, 422].indexOf(answer.status) < 0) return again(+answer.headers.get("Retry-After"));
       var sent = {};
       events.forEach(function (event) { sent[event.event_id] = 1; });
       queue = queue.filter(function (event) { return !sent[event.event_id]; });
