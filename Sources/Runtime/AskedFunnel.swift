@@ -57,11 +57,16 @@ public struct AskedFunnel: Codable, Equatable, Sendable {
     let owners = live.ownership?.owners ?? [:]
     let generation = live.generation
     let offsets = try statuses.map { (status) throws(Failure) in
-      if status.isHere { return max(status.offset, generation.starts[status.partition]) }
+      if status.isHere { return max(try live.answeredOffset(status), generation.starts[status.partition]) }
       guard let owner = owners[status.partition] else {
         throw .unavailable("nobody has said yet how far partition \(status.partition) has been read: try again")
       }
-      return owner.offset
+      guard owner.owes != .max else {
+        throw .unavailable(
+          "instance \(owner.instance.address) reads partition \(status.partition) again, and nobody knows yet how far it was: "
+            + "try again")
+      }
+      return max(owner.offset, owner.owes ?? 0)
     }
     self.init(
       funnel, of: generation.topology.name, reading: generation.topology.source, log: generation.source,

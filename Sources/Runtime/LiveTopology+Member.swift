@@ -19,7 +19,7 @@ extension LiveTopology: KafkaMember {
     var task = options.task
     task.outputs = outputs
     // Before anything of ours is told, which would take the place of what the group knows.
-    noteHandedOver(partitions)
+    noteHandedOver(partitions, new: Set(partitions).subtracting(stores.withLock { $0.keys }))
     for partition in partitions {
       do throws(Failure) {
         let held = stores.withLock { $0[partition] }
@@ -52,7 +52,7 @@ extension LiveTopology: KafkaMember {
     guard standing == .member || standing == .leaving else { return }
     for partition in partitions { release(partition, commits: !lost) }
     // Refused while yet another rebalance begins: what was told a moment ago counts then.
-    if !lost { try? tell(log, before: partitions) }
+    if !lost { try? tell(before: partitions) }
     guard standing == .member else { return }
     for partition in partitions {
       if !lost, let store = stores.withLock({ $0[partition] }) { checkpoint(partition, store) }
@@ -66,6 +66,7 @@ extension LiveTopology: KafkaMember {
       kept.withLock { $0[partition] = store }
     }
     var status = pool.status.first { $0.partition == partition }!
+    givenAway.withLock { $0[partition] = max($0[partition] ?? 0, status.offset) }
     status.state = .elsewhere(since: wallMilliseconds())
     pool.set(status)
   }

@@ -62,7 +62,7 @@ extension LiveTopology {
 
   /// Asks to be a member. It goes on alone until the group says which partitions are its.
   ///
-  /// - Errors: `.unavailable` when no broker answers; nothing has changed then.
+  /// - Errors: `.unavailable` when no broker answers; it goes on alone then.
   func joinGroup(as instance: Instance?) throws(Failure) {
     let group = try announce(as: instance)
     let outputs = try options.topic!.outputs()
@@ -85,7 +85,7 @@ extension LiveTopology {
   /// others, who have to know how far they were answered for. Where there are members, they have them, and the group listens to
   /// nobody else.
   ///
-  /// - Errors: `.unavailable` when no broker answers.
+  /// - Errors: `.unavailable` when no broker answers. Whatever the group answers is no error.
   func announce(as instance: Instance?) throws(Failure) -> KafkaLog {
     let known = membership.withLock { $0.group }
     let group = known == nil ? try options.topic!.connect(true) : known!
@@ -94,9 +94,7 @@ extension LiveTopology {
       $0.instance = instance
       $0.group = group
     }
-    do throws(Failure) { try tell(group, before: 0..<generation.partitionCount) } catch {
-      if error.kind == .unavailable { throw error }
-    }
+    try? announce(to: group)
     return group
   }
 

@@ -20,8 +20,7 @@ extension LiveTopology {
     do throws(Failure) {
       var known: [Int: Ownership.Owner] = [:]
       for told in try log.groupOffsets(milliseconds: milliseconds) {
-        guard let instance = Instance(metadata: told.metadata) else { continue }
-        known[told.partition] = Ownership.Owner(instance: instance, offset: told.offset)
+        known[told.partition] = Ownership.Owner(offset: told.offset, metadata: told.metadata)
       }
       owners.withLock { [known] in $0 = Ownership(owners: known) }
       let here = statuses.filter(\.isHere).map(\.partition)
@@ -41,64 +40,143 @@ extension LiveTopology {
   /// Tells the group how far the partitions here are, and where they are answered for.
   func tellGroup() {
     guard let log = log as? KafkaLog, log.group != nil else { return }
-    let (known, own) = (owners.withLock { $0.owners }, membership.withLock { $0.instance })
-    log.commitToGroup(
-      standing(of: Set(0..<generation.partitionCount)).filter { told in
-        known[told.partition].map { $0.instance != own || $0.offset != told.offset } ?? true
-      })
+    // One word after the other: an older one must not replace a newer.
+    telling.withLock { _ in log.commitToGroup(news(of: Set(0..<generation.partitionCount))) }
     membership.withLock { $0.hasTold = true }
   }
 
   /// As `tellGroup`, of partitions that others may be given as soon as this returns: they have to know how far these were.
   ///
   /// - Errors: as `KafkaLog.commitToGroup`, which waits for the group's answer.
-  func tell(_ group: any Log, before partitions: some Sequence<Int>) throws(Failure) {
-    try (group as? KafkaLog)?.commitToGroup(standing(of: Set(partitions)), milliseconds: 3_000)
+  func tell(before partitions: [Int]) throws(Failure) {
+    guard let log = log as? KafkaLog, log.group != nil else { return }
+    try telling.withLock { (_) throws(Failure) in
+      try log.commitToGroup(news(of: Set(partitions)), milliseconds: 1_000)
+    }
   }
 
-  private func standing(of partitions: Set<Int>) -> [(partition: Int, offset: Int64, metadata: String)] {
+  /// Tells a group of which we are no member that we answer for everything. It listens to us while it has no members. How far
+  /// that will be when somebody is given a partition nobody knows, so it is the log's end.
+  func announce(to group: KafkaLog) throws(Failure) {
+    try group.commitToGroup(standing(of: Set(0..<generation.partitionCount), owing: .max), milliseconds: 3_000)
+  }
+
+  private typealias Words = (partition: Int, offset: Int64, metadata: String)
+
+  private func news(of partitions: Set<Int>) -> [Words] {
+    let known = owners.withLock { $0.owners }
+    return standing(of: partitions, owing: nil).filter { told in
+      known[told.partition].map { $0.offset != told.offset || $0.metadata != told.metadata } ?? true
+    }
+  }
+
+  private func standing(of partitions: Set<Int>, owing: Int64?) -> [Words] {
     let own = membership.withLock { $0.instance }
     return statuses.compactMap { status in
       guard status.isHere, partitions.contains(status.partition) else { return nil }
       // One that could not be opened says nothing of offsets.
       guard status.failure == nil || status.offset > 0 else { return nil }
-      return (status.partition, status.offset, own?.metadata ?? "")
+      guard let own else { return (status.partition, status.offset, "") }
+      let owner = Ownership.Owner(
+        instance: own, offset: status.offset, owes: owing ?? notYet(status).flatMap { _ in owed(status.partition) })
+      return (status.partition, status.offset, owner.metadata)
     }
   }
 
-  /// Remembers how far the group has these partitions, from the instances that had them before.
-  func noteHandedOver(_ partitions: [Int]) {
+  private func owed(_ partition: Int) -> Int64? { handedOver.withLock { $0[partition]?.target } }
+
+  /// Remembers how far these partitions were in answers before they came here. A group that does not say may have had an owner
+  /// of everything.
+  ///
+  /// - `new`: those of them that were not here until now.
+  func noteHandedOver(_ partitions: [Int], new: Set<Int>) {
     guard isMember else { return handedOver.withLock { $0.removeAll() } }
     let isKnown = askForOwners(milliseconds: 1_000)
-    let (known, now) = (owners.withLock { $0.owners }, wallMilliseconds())
-    handedOver.withLock {
+    let (known, own) = (owners.withLock { $0.owners }, membership.withLock { $0.instance })
+    var targets: [Int: HandedOver] = [:]
+    for partition in partitions {
+      let owner = isKnown ? known[partition] : nil
+      // What is ours we know better than what we told.
+      if let owner, owner.instance == own {
+        targets[partition] = HandedOver(from: owner, target: owner.offset, at: wallMilliseconds())
+      } else if let owner {
+        let target = max(owner.offset, owner.owes ?? 0)
+        targets[partition] = HandedOver(from: owner, target: target, at: wallMilliseconds())
+      } else if !isKnown, new.contains(partition) {
+        targets[partition] = HandedOver(from: nil, target: .max, at: wallMilliseconds())
+      }
+    }
+    if targets.values.contains(where: { $0.target == .max }) {
+      (log as? KafkaLog)?.askForEnds(milliseconds: 1_000)
+      for partition in targets.keys where targets[partition]!.target == .max {
+        if let end = (try? log.endOffset(partition: partition)) ?? nil { targets[partition]!.target = end }
+      }
+    }
+    handedOver.withLock { handedOver in
       for partition in partitions {
-        let owner = known[partition]
-        $0[partition] = isKnown && owner == nil ? nil : HandedOver(from: isKnown ? owner : nil, at: now)
+        let before = handedOver[partition]
+        if let before, before.target > targets[partition]?.target ?? -1 { continue }
+        handedOver[partition] = targets[partition]
       }
     }
   }
 
-  /// Why the partition's numbers here are less than what its last owner answered with; nil: they are not. A log that was
-  /// read to its end has no more to give, whatever the group says.
+  /// Why the partition's numbers here are less than what was answered before; nil: they are not. A log that was read to its
+  /// end has no more to give, whatever the group says.
   func notYet(_ status: PartitionStatus) -> String? {
     handedOver.withLock { handedOver in
       guard let before = handedOver[status.partition] else { return nil }
-      if status.offset >= before.from?.offset ?? .max || status.caughtUpAt ?? 0 >= before.at {
+      if status.offset >= before.target || status.caughtUpAt ?? 0 >= before.at {
         handedOver[status.partition] = nil
         return nil
       }
-      let who = before.from.map { "instance \($0.instance.address) had it up to \($0.offset)" }
+      let who =
+        switch before.from {
+        case nil: "the group did not say how far others had it"
+        case let from? where from.offset == before.target:
+          "instance \(from.instance.address) had it up to \(before.target)"
+        default: before.target == .max ? "answers had all of it" : "answers had it up to \(before.target)"
+        }
       return "it came here at \(Timestamp(milliseconds: before.at)) and is read again, so far up to offset "
-        + "\(status.offset); \(who ?? "the group did not say how far others had it")"
+        + "\(status.offset); \(who)"
+    }
+  }
+
+  /// How far an answer of everything goes: as far as the partition was answered for, here or before it came here.
+  ///
+  /// - Errors: `.unavailable` while that is not known.
+  func answeredOffset(_ status: PartitionStatus) throws(Failure) -> Int64 {
+    guard notYet(status) != nil, let owed = owed(status.partition) else { return status.offset }
+    guard owed < .max else {
+      throw .unavailable("partition \(status.partition) is read again, and nobody knows yet how far it was: try again")
+    }
+    return owed
+  }
+
+  /// Those of another instance's partitions that went away from here and are not yet as far there.
+  public func behind(_ offsets: [Int: Int64], at instance: Instance) -> [MissingPartition] {
+    givenAway.withLock { givenAway in
+      offsets.sorted { $0.key < $1.key }.compactMap { partition, offset in
+        guard let had = givenAway[partition] else { return nil }
+        if offset >= had {
+          givenAway[partition] = nil
+          return nil
+        }
+        return MissingPartition(
+          partition: partition,
+          message: "instance \(instance.address) reads it again, so far up to offset \(offset); here it was up to "
+            + "\(had)")
+      }
     }
   }
 }
 
-/// A partition that another instance had when it came here.
+/// A partition that answers had before it came here.
 struct HandedOver: Sendable {
   /// Nil: the group did not answer when it was asked.
   var from: Ownership.Owner?
+  /// How far; `.max`: nobody knows.
+  var target: Int64
   /// By the machine's clock, milliseconds.
   var at: Int64
 }

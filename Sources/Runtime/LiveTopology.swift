@@ -17,8 +17,12 @@ public final class LiveTopology: Sendable {
   /// a directory once.
   let kept = Mutex<[Int: Store]>([:])
   let owners = Mutex(Ownership())
-  /// How far the group had partitions that have come here since: what is behind that is not all of the answer.
+  /// How far answers had partitions that have come here since: what is behind that is not all of the answer.
   let handedOver = Mutex<[Int: HandedOver]>([:])
+  /// How far partitions were that went elsewhere since, until they are as far there.
+  let givenAway = Mutex<[Int: Int64]>([:])
+  /// Held while the group is told something.
+  let telling = Mutex<Void>(())
   let membership: Mutex<Membership>
   private let spans: FunnelSpans
   let pool: WorkerPool
@@ -189,7 +193,7 @@ public final class LiveTopology: Sendable {
     }
     return Reading(
       topology: generation.topology, generation: generation.number, digest: generation.digest, answers: answers,
-      offsets: offsets, partial: statuses.compactMap(missing),
+      offsets: offsets, partial: statuses.compactMap { missing($0) ?? leaving($0, snapshots) },
       completeUntil: LiveTopology.completeUntil(statuses), takenAt: now,
       exactFrom: generation.exactFrom)
   }
@@ -204,6 +208,12 @@ public final class LiveTopology: Sendable {
       reading.offsets[partition] = try PartitionTask.position(in: snapshot)?.offset ?? generation.starts[partition]
     }
     return reading
+  }
+
+  /// A partition that was given away since its status was taken.
+  private func leaving(_ status: PartitionStatus, _ snapshots: [Int: Snapshot]) -> MissingPartition? {
+    guard snapshots[status.partition] == nil else { return nil }
+    return MissingPartition(partition: status.partition, message: "it is just given to another instance")
   }
 
   private func missing(_ status: PartitionStatus) -> MissingPartition? {

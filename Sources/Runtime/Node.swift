@@ -167,7 +167,9 @@ public final class Node: Sendable {
   public func stop() {
     isStopping.withLock { $0 = true }
     housekeeping.wait()
-    for topology in served { topology.stop() }
+    // Each may wait seconds for a group that does not answer.
+    let served = served
+    DispatchQueue.concurrentPerform(iterations: served.count) { served[$0].stop() }
   }
 
   /// Whether every topology has reached the end its log had at the start; a member of a group, the end of each partition it

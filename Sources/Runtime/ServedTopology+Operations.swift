@@ -150,7 +150,9 @@ extension ServedTopology {
     try changing { () throws(Failure) in
       try checkHasAll(live)
       if let previous = try generations.previous() {
-        announce(try begin(try Generation.load(generations.data, topology: name, number: previous)).topology)
+        let next = try begin(try Generation.load(generations.data, topology: name, number: previous)).topology
+        waitUntilThere(next, live.statuses)
+        announce(next)
       }
       let (from, to) = try generations.rollback { swap(to: $0) }
       return Promotion(generation: to, replaced: from)

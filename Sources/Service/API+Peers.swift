@@ -53,7 +53,7 @@ extension API {
       if answers.allSatisfy({ answer in
         answer.part.map { Answers.expiresAlike($0.newestStamp, newest, retention: retention) } ?? true
       }) {
-        return question.together(reading, answers, since: topology.statuses)
+        return question.together(reading, answers, since: topology.statuses, behind: topology.behind)
       }
       question.newestStamp = newest
     }
@@ -74,7 +74,7 @@ extension API {
       access: peers)
     let answers = question.ask()
     var gathered = question.together(
-      try topology.reading(of: question.local(answers)), answers, since: topology.statuses)
+      try topology.reading(of: question.local(answers)), answers, since: topology.statuses, behind: topology.behind)
     gathered.reading.partial.removeAll { $0.partition != partition }
     return gathered
   }

@@ -65,6 +65,40 @@ import Testing
     #expect(KafkaTests.failure { _ = try log.reader(partition: 1, from: .start) }?.kind == .unavailable)
   }
 
+  /// Says how far it is when it gives partitions back, and waits for the answer.
+  private final class Telling: KafkaMember {
+    let log: KafkaLog
+    let owned = Mutex<[Int]>([])
+
+    init(_ log: KafkaLog) { self.log = log }
+
+    func assigned(_ partitions: [Int]) { owned.withLock { $0 += partitions } }
+
+    func revoked(_ partitions: [Int], lost: Bool) {
+      try? log.commitToGroup(partitions.map { ($0, 1, "words") }, milliseconds: 1_000)
+    }
+  }
+
+  /// librdkafka waits for answers to commits before it leaves a group, and its statistics come meanwhile.
+  @Test func leavingDoesNotWaitForACoordinatorThatIsAway() throws {
+    let log = try KafkaLog(
+      cluster.options(["session.timeout.ms": "3000", "heartbeat.interval.ms": "200"]), topic: "t",
+      stamps: KafkaStamps(trustsProducerTime: true), group: "g")
+    let member = Telling(log)
+    try log.join(member)
+    #expect(eventually { !member.owned.withLock { $0.isEmpty } })
+    cluster.setDown()
+    // It knows that no coordinator is there, and keeps what is to be committed for when one is.
+    sleep(2)
+    try? log.commitToGroup([(0, 1, "words")], milliseconds: 1)
+    let ended = DispatchSemaphore(value: 0)
+    Thread {
+      log.leave()
+      ended.signal()
+    }.start()
+    #expect(ended.wait(timeout: .now() + 20) == .success)
+  }
+
   @Test(arguments: [
     RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR__TRANSPORT,
     RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,

@@ -55,6 +55,23 @@ import Testing
     log.close()
   }
 
+  /// What was known of the end when the partition was read before is of that time, also while its broker answers other things.
+  @Test func aPartitionReadAgainHasNoEndUntilItIsFetched() throws {
+    cluster.create("t", partitions: 1)
+    let log = try log()
+    #expect(try readAll(log).isEmpty)
+    let producer = RawProducer(cluster, "t")
+    for number in 0..<100 { producer.append("\(number)", key: "k") }
+    producer.flush()
+    #expect(eventually { log.consumer.events.isAnswering(partition: 0) })
+    cluster.setRoundTrip(milliseconds: 500)
+    let reader = try log.reader(partition: 0, from: .start)
+    var all: [Record] = []
+    try readMore(reader, into: &all)
+    #expect(all.count == 100)
+    log.close()
+  }
+
   /// librdkafka looks at a queue that was full once a second, if nobody makes it: 400 times would take minutes.
   @Test func aQueueThatWasReadIsFilledAgainAtOnce() throws {
     cluster.create("t", partitions: 1)

@@ -185,6 +185,32 @@ import Testing
     return (share.map { partition in other.owners.withLock { $0.owners[partition]?.offset } }, share.map { ends[$0] })
   }
 
+  /// Who is not there yet himself hands on what he owes, and not how far he is.
+  @Test(arguments: [nil, 500] as [Int64?]) func whatIsOwedIsHandedOn(reachedBefore: Int64?) throws {
+    let one = try topology("one", group: "g")
+    let other = try topology("other", group: "g")
+    defer { end(one, other) }
+    try one.join(as: instance("one"))
+    try eventually("it has all") { here(one).count == HandingOverTests.partitions }
+    // As if somebody had told it, or nobody had answered.
+    let owner = reachedBefore.map { Ownership.Owner(instance: instance("before"), offset: $0) }
+    one.handedOver.withLock { handedOver in
+      for partition in here(one) {
+        handedOver[partition] = HandedOver(from: owner, target: reachedBefore ?? .max, at: .max)
+      }
+    }
+    one.tellGroup()
+    try eventually("the group knows") {
+      other.askForOwners(milliseconds: 1_000)
+      return other.owners.withLock { $0.owners.count } == HandingOverTests.partitions
+    }
+    other.assigned([1])
+    let message = try other.reading().partial.first { $0.partition == 1 }?.message ?? ""
+    let end = try #require(try connect(nil).endOffset(partition: 1))
+    #expect(message.hasSuffix("so far up to offset 0; answers had it up to \(reachedBefore ?? end)"), "\(message)")
+    #expect(try other.answeredOffset(other.statuses[1]) == reachedBefore ?? end)
+  }
+
   /// A group that does not answer may have had an owner of everything.
   @Test func whatIsNotKnownIsNamedUntilTheEnd() throws {
     let one = try topology("one", group: "g")

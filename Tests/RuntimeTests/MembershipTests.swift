@@ -146,12 +146,48 @@ import Workload
     let missing = try said()
     #expect(missing.map(\.partition) == [2])
     #expect(missing.first?.message.hasSuffix("up to offset 0; instance before:1 had it up to \(end + beyond)") == true)
+    // An asked funnel is of all that was answered.
+    #expect(try member.answeredOffset(member.statuses[2]) == end + beyond)
+    #expect(try member.answeredOffset(member.statuses[1]) == 0)
     member.start()
     try wait(member, 2, log)
     let deadline = Date(timeIntervalSinceNow: 180)
     while try !said().isEmpty { try #require(Date() < deadline) }
     member.stop()
     member.wait()
+  }
+
+  /// What went away and is less there is named here, too, as long as it is; and what goes away while an answer is read.
+  @Test func whatWentAwayIsMissedUntilItIsAsFarElsewhere() throws {
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let log = try SegmentLog(
+      directory: directory.appending(path: "log").path, topic: "events", partitions: MembershipTests.partitions,
+      options: SegmentLogOptions(), readOnly: false)
+    try Feed(seed: 9, log).append(2_000)
+    let end = try #require(try log.endOffset(partition: 2))
+    let member = try self.member("m", log, nil)
+    member.assigned([1, 2])
+    member.start()
+    try wait(member, 2, log)
+    let store = member.stores.withLock { $0.removeValue(forKey: 2) }
+    #expect(try member.reading().partial.map(\.partition) == [0, 2, 3])
+    member.stores.withLock { $0[2] = store }
+    member.revoked([2], lost: false)
+    let there = Instance(id: "there", address: "there:1")
+    let missing = member.behind([1: 0, 2: end - 1], at: there)
+    #expect(missing.map(\.partition) == [2])
+    #expect(missing.first?.message.hasPrefix("instance there:1 reads it again, so far up to offset \(end - 1)") == true)
+    #expect(member.behind([2: end], at: there).isEmpty)
+    #expect(member.behind([2: 0], at: there).isEmpty, "what was as far is its owner's word from then on")
+    member.stop()
+    member.wait()
+  }
+
+  @Test(arguments: [nil, 7, .max] as [Int64?]) func wordsToTheGroupAreReadBack(owes: Int64?) {
+    let owner = Ownership.Owner(instance: Instance(id: "i", address: "h:1"), offset: 3, owes: owes)
+    let read = Ownership.Owner(offset: 3, metadata: owner.metadata)
+    #expect(read?.instance == owner.instance && read?.offset == 3 && read?.owes == owes)
+    #expect(Ownership.Owner(offset: 3, metadata: "by another program") == nil)
   }
 
   /// Changes a byte in the middle of every table of every checkpoint.

@@ -13,7 +13,7 @@
  */
 (function (window, document) {
   "use strict";
-  var MOST = 500, EVERY = 10000, BYTES = 6e4, RETRY = 1000, SLOWEST = 3e5;
+  var MOST = 500, EVERY = 10000, BYTES = 6e4, RETRY = 1000, SLOWEST = 3e5, LONGEST = 3600;
   var navigator = window.navigator, location = window.location, script = document.currentScript || {};
   var early = window.millrace && window.millrace.q || [];
   var option = function (name) { return script.getAttribute && script.getAttribute("data-" + name); };
@@ -45,7 +45,7 @@
   }
 
   // A queue of each tab's own, so that tabs do not overwrite each other's; those of tabs that are gone are taken over.
-  var tab = "queue." + uuid(), queue = [], inFlight = 0, wait = 0, timer;
+  var tab = "queue." + uuid(), queue = [], inFlight = 0, wait = 0, most = MOST, timer;
   function keep() { put(tab, queue.length ? queue : undefined); }
   function adopt() {
     try {
@@ -65,7 +65,7 @@
   // As many of the first as a request holds: what may be under way when a page is left is 64 KiB.
   function batch(from) {
     var bytes = 0, some = [];
-    for (var i = from; i < queue.length && some.length < MOST; i++) {
+    for (var i = from; i < queue.length && some.length < most; i++) {
       bytes += new Blob([JSON.stringify(queue[i])]).size + 1;
       if (some.length && bytes > BYTES) break;
       some.push(queue[i]);
@@ -86,12 +86,14 @@
     function again(seconds) {
       inFlight = 0;
       wait = Math.min(wait ? wait * 2 : RETRY, SLOWEST);
-      later(Math.max(wait * (0.5 + Math.random()), (seconds || 0) * 1000));
+      later(Math.max(wait * (0.5 + Math.random()), Math.min(seconds || 0, LONGEST) * 1000));
     }
     window.fetch(address(), { method: "POST", body: body(events), keepalive: true, credentials: "omit" }).then(function (answer) {
       // What is refused for what it is would be refused for ever. All else comes again, also what a proxy says, as 408.
       if (answer.status == 401 || answer.status == 403 || answer.status == 404) return again(60);
-      if ([200, 400, 413, 415, 422].indexOf(answer.status) < 0) return again(+answer.headers.get("Retry-After"));
+      if (answer.status == 413 && events.length > 1) { most = events.length >> 1; return again(); }
+      if (!answer.ok && [400, 413, 415, 422].indexOf(answer.status) < 0) return again(+answer.headers.get("Retry-After"));
+      most = MOST;
       var sent = {};
       events.forEach(function (event) { sent[event.event_id] = 1; });
       queue = queue.filter(function (event) { return !sent[event.event_id]; });

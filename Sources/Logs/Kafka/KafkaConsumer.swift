@@ -26,6 +26,8 @@ final class KafkaConsumer: @unchecked Sendable {
   private var isStopping = false
   private var isStopped = false
   private var poller: pthread_t?
+  /// When partitions last came or went, by the monotonic clock. The polling thread's.
+  private var rebalancedAt: Int64 = 0
   /// Nil where librdkafka looks at full queues often by itself.
   private let waker: KafkaWaker?
 
@@ -85,11 +87,11 @@ final class KafkaConsumer: @unchecked Sendable {
       events.note(words)
       return
     }
-    var idleSince = ClockGuard.monotonicMilliseconds()
+    rebalancedAt = ClockGuard.monotonicMilliseconds()
     while rd_kafka_consumer_closed(handle) == 0 {
-      if rd_kafka_queue_poll_callback(queue, KafkaConsumer.pollMilliseconds) > 0 {
-        idleSince = ClockGuard.monotonicMilliseconds()
-      } else if ClockGuard.monotonicMilliseconds() - idleSince > KafkaConsumer.closeMilliseconds {
+      _ = rd_kafka_queue_poll_callback(queue, KafkaConsumer.pollMilliseconds)
+      // Errors and statistics come for ever while brokers are away, and librdkafka may wait for a coordinator as long.
+      if ClockGuard.monotonicMilliseconds() - rebalancedAt > KafkaConsumer.closeMilliseconds {
         events.note("the group could not be left in order")
         return
       }
@@ -154,6 +156,7 @@ final class KafkaConsumer: @unchecked Sendable {
   private func rebalance(
     _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
   ) {
+    defer { rebalancedAt = ClockGuard.monotonicMilliseconds() }
     let partitions = KafkaPartitions.numbers(list).sorted()
     switch code {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
@@ -245,8 +248,11 @@ final class KafkaConsumer: @unchecked Sendable {
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
       throw .unavailable("topic \(topic): the group's offsets cannot be asked for: \(KafkaText.of(code))")
     }
+    if let refused = list.entries.first(where: { $0.err != RD_KAFKA_RESP_ERR_NO_ERROR }) {
+      throw .unavailable("topic \(topic): the group's offsets cannot be asked for: \(KafkaText.of(refused.err))")
+    }
     return list.entries.compactMap { entry in
-      guard entry.err == RD_KAFKA_RESP_ERR_NO_ERROR, entry.offset >= 0 else { return nil }
+      guard entry.offset >= 0 else { return nil }
       let metadata = UnsafeRawBufferPointer(start: entry.metadata, count: entry.metadata_size)
       return KafkaLog.GroupOffset(
         partition: Int(entry.partition), offset: entry.offset, metadata: String(decoding: metadata, as: UTF8.self))

@@ -81,7 +81,8 @@ public final class KafkaLog: Log {
     try consumer.subscribe(member)
   }
 
-  /// Tells the group how far we are, for tools that show lag. Never read back: offsets live in the state. Returns at once.
+  /// Tells the group how far we are, for tools that show lag. No number is read from it, since offsets live in the state. Returns at
+  /// once.
   public func commitToGroup(_ offsets: [(partition: Int, offset: Int64, metadata: String)]) {
     guard group != nil, !offsets.isEmpty else { return }
     consumer.commit(offsets)

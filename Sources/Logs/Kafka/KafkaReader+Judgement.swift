@@ -16,7 +16,7 @@ extension KafkaReader {
     guard consumer.events.isAnswering(partition: partition) else { return false }
     if endSeenAt != nil { return true }
     // Where records never stop coming, the end is told with each fetch instead.
-    return consumer.lastEnd(partition).map { $0 <= position.offset } ?? false
+    return hasFetched && consumer.lastEnd(partition).map { $0 <= position.offset } ?? false
   }
 
   /// The end of the partition, or an error.

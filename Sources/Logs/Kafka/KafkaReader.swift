@@ -23,6 +23,8 @@ final class KafkaReader: LogReader {
   var doubt: KafkaDoubt?
   /// Where fetching has to begin anew.
   var restartAt: Int64?
+  /// Something of the partition was fetched since it was opened: where it ends is not of an earlier time then.
+  var hasFetched = false
   /// When the end was seen, by the monotonic clock; nil once records followed.
   var endSeenAt: Int64?
   var keyWarnings: Int64 = 0
@@ -104,6 +106,7 @@ final class KafkaReader: LogReader {
   /// Moves messages to the slice; false when not one more fits, or none may follow.
   private func handOut(_ slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) -> Bool {
     while let message = feed.first {
+      hasFetched = true
       guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
         take(event: message)
         feed.removeFirst()
