@@ -66,8 +66,9 @@ extension LiveTopology: KafkaMember {
       kept.withLock { $0[partition] = store }
     }
     var status = pool.status.first { $0.partition == partition }!
-    givenAway.withLock { $0[partition] = max($0[partition] ?? 0, status.offset) }
-    status.state = .elsewhere(since: wallMilliseconds())
+    let now = wallMilliseconds()
+    givenAway.withLock { $0[partition] = (max($0[partition]?.offset ?? 0, status.offset), now) }
+    status.state = .elsewhere(since: now)
     pool.set(status)
   }
 

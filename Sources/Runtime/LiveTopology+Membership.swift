@@ -85,7 +85,7 @@ extension LiveTopology {
   /// others, who have to know how far they were answered for. Where there are members, they have them, and the group listens to
   /// nobody else.
   ///
-  /// - Errors: `.unavailable` when no broker answers. Whatever the group answers is no error.
+  /// - Errors: `.unavailable` when no broker answers. What the group refuses is no error.
   func announce(as instance: Instance?) throws(Failure) -> KafkaLog {
     let known = membership.withLock { $0.group }
     let group = known == nil ? try options.topic!.connect(true) : known!
@@ -94,7 +94,9 @@ extension LiveTopology {
       $0.instance = instance
       $0.group = group
     }
-    try? announce(to: group)
+    do throws(Failure) { try announce(to: group) } catch {
+      if error.kind == .unavailable { throw error }
+    }
     return group
   }
 

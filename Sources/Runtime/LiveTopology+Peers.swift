@@ -40,6 +40,7 @@ extension LiveTopology {
   /// Tells the group how far the partitions here are, and where they are answered for.
   func tellGroup() {
     guard let log = log as? KafkaLog, log.group != nil else { return }
+    askHowFar()
     // One word after the other: an older one must not replace a newer.
     telling.withLock { _ in log.commitToGroup(news(of: Set(0..<generation.partitionCount))) }
     membership.withLock { $0.hasTold = true }
@@ -106,18 +107,23 @@ extension LiveTopology {
         targets[partition] = HandedOver(from: nil, target: .max, at: wallMilliseconds())
       }
     }
-    if targets.values.contains(where: { $0.target == .max }) {
-      (log as? KafkaLog)?.askForEnds(milliseconds: 1_000)
-      for partition in targets.keys where targets[partition]!.target == .max {
-        if let end = (try? log.endOffset(partition: partition)) ?? nil { targets[partition]!.target = end }
-      }
-    }
     handedOver.withLock { handedOver in
       for partition in partitions {
-        let before = handedOver[partition]
-        if let before, before.target > targets[partition]?.target ?? -1 { continue }
-        handedOver[partition] = targets[partition]
+        let (before, new) = (handedOver[partition], targets[partition])
+        if let before, before.target > new?.target ?? -1, before.target < .max || new == nil { continue }
+        handedOver[partition] = new
       }
+    }
+    askHowFar()
+  }
+
+  /// Where nobody knows how far a partition was, that is to where the log ends now. Until it says so, reading to its end is.
+  private func askHowFar() {
+    let unknown = handedOver.withLock { $0.filter { $0.value.target == .max }.map(\.key) }
+    guard !unknown.isEmpty, let log = log as? KafkaLog else { return }
+    let ends = log.ends(of: unknown, milliseconds: 1_000)
+    handedOver.withLock { handedOver in
+      for (partition, end) in ends where handedOver[partition]?.target == .max { handedOver[partition]!.target = end }
     }
   }
 
@@ -154,18 +160,20 @@ extension LiveTopology {
   }
 
   /// Those of another instance's partitions that went away from here and are not yet as far there.
-  public func behind(_ offsets: [Int: Int64], at instance: Instance) -> [MissingPartition] {
+  ///
+  /// - `completeUntil`: of its part. What it read to the log's end since is all there is, wherever that is.
+  public func behind(_ offsets: [Int: Int64], at instance: Instance, completeUntil: Int64?) -> [MissingPartition] {
     givenAway.withLock { givenAway in
       offsets.sorted { $0.key < $1.key }.compactMap { partition, offset in
         guard let had = givenAway[partition] else { return nil }
-        if offset >= had {
+        if offset >= had.offset || completeUntil ?? .min >= had.at {
           givenAway[partition] = nil
           return nil
         }
         return MissingPartition(
           partition: partition,
           message: "instance \(instance.address) reads it again, so far up to offset \(offset); here it was up to "
-            + "\(had)")
+            + "\(had.offset)")
       }
     }
   }

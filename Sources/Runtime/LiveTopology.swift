@@ -19,8 +19,9 @@ public final class LiveTopology: Sendable {
   let owners = Mutex(Ownership())
   /// How far answers had partitions that have come here since: what is behind that is not all of the answer.
   let handedOver = Mutex<[Int: HandedOver]>([:])
-  /// How far partitions were that went elsewhere since, until they are as far there.
-  let givenAway = Mutex<[Int: Int64]>([:])
+  /// How far partitions were that went elsewhere since, and when (milliseconds of the machine's clock), until they are as far
+  /// there.
+  let givenAway = Mutex<[Int: (offset: Int64, at: Int64)]>([:])
   /// Held while the group is told something.
   let telling = Mutex<Void>(())
   let membership: Mutex<Membership>

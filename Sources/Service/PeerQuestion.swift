@@ -93,10 +93,12 @@ struct PeerQuestion {
 
   /// The answer of all: what is missing is named.
   ///
-  /// - `behind`: of the partitions of an instance those that were further in answers from here.
+  /// - `behind`: of the partitions of an instance, complete until then, those that were further in answers from here.
   func together(
     _ reading: Reading, _ answers: [Answer], since statuses: [PartitionStatus],
-    behind: (_ offsets: [Int: Int64], _ instance: Instance) -> [MissingPartition] = { _, _ in [] }
+    behind: (_ offsets: [Int: Int64], _ instance: Instance, _ completeUntil: Int64?) -> [MissingPartition] = {
+      _, _, _ in []
+    }
   ) -> API.Gathered {
     var reading = reading
     var times: [Int64?] = reading.offsets.isEmpty ? [] : [reading.completeUntil]
@@ -107,7 +109,8 @@ struct PeerQuestion {
       covered.formUnion(part.partial.map(\.partition))
       reading.partial += part.partial
       let named = Set(part.partial.map(\.partition))
-      reading.partial += behind(part.offsets.filter { !named.contains($0.key) }, answer.instance)
+      reading.partial += behind(
+        part.offsets.filter { !named.contains($0.key) }, answer.instance, part.completeUntil)
       reading.exactFrom = [reading.exactFrom, part.exactFrom].compactMap { $0 }.max()
       if !part.offsets.isEmpty { times.append(part.completeUntil) }
       reading.offsets.merge(part.offsets) { own, _ in own }

@@ -91,9 +91,13 @@
     window.fetch(address(), { method: "POST", body: body(events), keepalive: true, credentials: "omit" }).then(function (answer) {
       // What is refused for what it is would be refused for ever. All else comes again, also what a proxy says, as 408.
       if (answer.status == 401 || answer.status == 403 || answer.status == 404) return again(60);
-      if (answer.status == 413 && events.length > 1) { most = events.length >> 1; return again(); }
+      // Somebody on the way takes less than we hold to be a batch.
+      if (answer.status == 413 && events.length > 1) {
+        most = events.length >> 1;
+        inFlight = 0;
+        return later(RETRY);
+      }
       if (!answer.ok && [400, 413, 415, 422].indexOf(answer.status) < 0) return again(+answer.headers.get("Retry-After"));
-      most = MOST;
       var sent = {};
       events.forEach(function (event) { sent[event.event_id] = 1; });
       queue = queue.filter(function (event) { return !sent[event.event_id]; });

@@ -32,7 +32,8 @@ final class KafkaConsumer: @unchecked Sendable {
   private let waker: KafkaWaker?
 
   private static let pollMilliseconds: Int32 = 100
-  private static let closeMilliseconds: Int64 = 5_000
+  /// Longer than the 5 s that librdkafka gives a coordinator to hear that it leaves.
+  private static let closeMilliseconds: Int64 = 6_000
   private static let wakeMilliseconds: Int32 = 250
 
   /// - Errors: `.invalid` in librdkafka's words: the configuration cannot be used.

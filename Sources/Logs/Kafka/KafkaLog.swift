@@ -54,8 +54,13 @@ public final class KafkaLog: Log {
   public func askForEnds(milliseconds: Int) {
     let asked = (0..<partitionCount).filter { !consumer.isFetched($0) }
     guard !asked.isEmpty else { return }
-    let known = consumer.ends(asked, milliseconds: Int32(clamping: milliseconds))
+    let known = ends(of: asked, milliseconds: milliseconds)
     ends.withLock { $0.merge(known) { _, new in new } }
+  }
+
+  /// Asks where these partitions end, for at most so long. Those that do not answer are left out.
+  public func ends(of partitions: [Int], milliseconds: Int) -> [Int: Int64] {
+    consumer.ends(partitions, milliseconds: Int32(clamping: milliseconds))
   }
 
   /// The first offset that retention has left.

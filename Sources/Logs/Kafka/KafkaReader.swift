@@ -72,6 +72,7 @@ final class KafkaReader: LogReader {
     let returns = consumer.events.returns
     guard returns != topicReturns else { return }
     topicReturns = returns
+    hasFetched = false
     guard position.file > 0 else { return }
     isToReadBack = true
     restartAt = position.offset - Int64(position.file)
@@ -106,8 +107,9 @@ final class KafkaReader: LogReader {
   /// Moves messages to the slice; false when not one more fits, or none may follow.
   private func handOut(_ slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) -> Bool {
     while let message = feed.first {
-      hasFetched = true
-      guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      let code = message.pointee.err
+      hasFetched = hasFetched || code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF
+      guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
         take(event: message)
         feed.removeFirst()
         if failure != nil || doubt != nil { return false }
