@@ -10,12 +10,17 @@ final class ScriptedCollector: Sendable {
     let bodies = Mutex<[[UInt8]]>([])
     let requests = DispatchSemaphore(value: 0)
 
-    init(_ answers: [Response]) { self.answers = Mutex(answers) }
+    let after: Response
+
+    init(_ answers: [Response], after: Response) {
+      self.answers = Mutex(answers)
+      self.after = after
+    }
 
     func answer(_ body: [UInt8]) -> Response {
       bodies.withLock { $0.append(body) }
       defer { requests.signal() }
-      return answers.withLock { $0.isEmpty ? ScriptedCollector.taken() : $0.removeFirst() }
+      return answers.withLock { $0.isEmpty ? after : $0.removeFirst() }
     }
   }
 
@@ -23,9 +28,10 @@ final class ScriptedCollector: Sendable {
   private let server: Server
   let url: URL
 
-  /// - `answers`: to the first requests; all others are taken.
-  init(_ answers: [Response] = []) throws {
-    let script = Script(answers)
+  /// - `answers`: to the first requests.
+  /// - `after`: to all others; nil takes them.
+  init(_ answers: [Response] = [], after: Response? = nil) throws {
+    let script = Script(answers, after: after ?? ScriptedCollector.taken())
     self.script = script
     server = try Server(host: "127.0.0.1", port: 0) { script.answer($0.body) }
     url = URL(string: "http://127.0.0.1:\(server.port)")!
