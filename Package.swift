@@ -9,7 +9,7 @@ let package = Package(
   name: "millrace",
   products: [
     .executable(name: "millrace", targets: ["millrace"]),
-    // For programs that send events: needs Foundation and nothing else.
+    // For programs that send events: needs Foundation and, on Linux, libcurl.
     .library(name: "MillraceClient", targets: ["MillraceClient"]),
   ],
   targets: [
@@ -23,6 +23,7 @@ let package = Package(
     .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     // Hashes and chance for API keys; libmicrohttpd brings it along for TLS.
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O2"])]),
 
@@ -43,7 +44,9 @@ let package = Package(
     .target(name: "Collector", dependencies: ["Basics", "Events", "Logs", "CMaxMind"], swiftSettings: hot),
     .target(
       name: "Service",
-      dependencies: ["Basics", "Settings", "Dataflow", "Runtime", "Collector", "CMicroHTTPD", "CGnuTLS", "CWebFiles"]),
+      dependencies: [
+        "Basics", "Settings", "Dataflow", "Runtime", "Collector", "Requests", "CMicroHTTPD", "CGnuTLS", "CWebFiles",
+      ]),
     // What can be wrong with a setup, as rules over a description of it.
     .target(name: "Doctor", dependencies: ["Settings", "Logs"]),
     .target(name: "Workload", dependencies: ["Basics"], swiftSettings: hot),
@@ -53,12 +56,14 @@ let package = Package(
       name: "millrace",
       dependencies: [
         "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Collector", "Service", "Workload", "Bench",
-        "Doctor",
+        "Doctor", "Requests",
       ]),
 
-    .target(name: "MillraceClient"),
+    .target(name: "MillraceClient", dependencies: ["Requests"]),
+    .target(name: "Requests", dependencies: [.target(name: "CCurl", condition: .when(platforms: [.linux]))]),
 
     .testTarget(name: "ClientTests", dependencies: ["MillraceClient", "Service"]),
+    .testTarget(name: "RequestsTests", dependencies: ["Requests"]),
     .testTarget(name: "BasicsTests", dependencies: ["Seeded", "Basics"]),
     .testTarget(
       name: "SettingsTests", dependencies: ["Seeded", "Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
@@ -88,7 +93,7 @@ let package = Package(
     .testTarget(name: "WorkloadTests", dependencies: ["Workload", "Basics"]),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Basics"]),
     // The shipped program as a process: built separately, so that it is killed and restarted as it is shipped.
-    .testTarget(name: "CommandTests", dependencies: ["Seeded", "CRdKafka", "CZstd"], exclude: ["Python"]),
+    .testTarget(name: "CommandTests", dependencies: ["Seeded", "Requests", "CRdKafka", "CZstd"], exclude: ["Python"]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

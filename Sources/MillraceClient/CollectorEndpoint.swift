@@ -1,9 +1,5 @@
 import Foundation
-import Synchronization
-
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
+import Requests
 
 /// `POST /events/batch` of a collector, and what its answers mean.
 struct CollectorEndpoint: Sendable {
@@ -29,49 +25,32 @@ struct CollectorEndpoint: Sendable {
 
   private let url: URL
   private let key: String?
-  private let session: URLSession
+  private let seconds: Double
 
   init(_ url: URL, key: String?, _ options: ClientOptions) {
     self.url = url.appendingPathComponent("events/batch")
     self.key = key
-    let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = options.timeout / .seconds(1)
-    session = URLSession(configuration: configuration)
+    seconds = options.timeout / .seconds(1)
   }
-
-  func close() { session.invalidateAndCancel() }
 
   /// Waits for the answer.
   func send(_ lines: [[UInt8]]) -> Outcome {
-    var request = URLRequest(url: url)
-    request.httpMethod = "POST"
-    request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-    if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
-    var body = Data("{\"sent_at\":\(Int64(Date().timeIntervalSince1970 * 1_000)),\"events\":[".utf8)
+    var request = WebRequest("POST", url.absoluteString)
+    request.seconds = seconds
+    request.headers = [("Content-Type", "application/json")]
+    if let key { request.headers.append(("Authorization", "Bearer \(key)")) }
+    request.body = Array("{\"sent_at\":\(Int64(Date().timeIntervalSince1970 * 1_000)),\"events\":[".utf8)
     for (index, line) in lines.enumerated() {
-      if index > 0 { body.append(44) }
-      body.append(contentsOf: line)
+      if index > 0 { request.body.append(UInt8(ascii: ",")) }
+      request.body += line
     }
-    body.append(contentsOf: Array("]}".utf8))
-    request.httpBody = body
-    let done = DispatchSemaphore(value: 0)
-    let outcome = Mutex<Outcome?>(nil)
-    let place = url.absoluteString
-    let task = session.dataTask(with: request) { data, response, error in
-      let http = response as? HTTPURLResponse
-      let result: Outcome =
-        if let error {
-          .again("\(place) cannot be reached: \(error.localizedDescription)", after: nil)
-        } else {
-          Self.outcome(
-            http?.statusCode ?? 0, data ?? Data(), retryAfter: http?.value(forHTTPHeaderField: "Retry-After"))
-        }
-      outcome.withLock { $0 = result }
-      done.signal()
+    request.body += Array("]}".utf8)
+    do throws(Unanswered) {
+      let answer = try request.answer()
+      return Self.outcome(answer.status, Data(answer.bytes), retryAfter: answer.headers["retry-after"])
+    } catch {
+      return .again("\(url.absoluteString) cannot be reached: \(error.reason)", after: nil)
     }
-    task.resume()
-    done.wait()
-    return outcome.withLock { $0 }!
   }
 
   static func outcome(_ status: Int, _ data: Data, retryAfter: String?) -> Outcome {

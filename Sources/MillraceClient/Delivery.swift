@@ -66,7 +66,6 @@ final class Delivery: Sendable {
         return Array(state.waiters.values)
       }
       for waiter in waiters { waiter.continuation.resume(returning: false) }
-      endpoint.close()
       queue.close()
       delivering.leave()
     }

@@ -1,4 +1,5 @@
 import Basics
+import Requests
 import Service
 
 /// Asks a running server instead of opening its data.
@@ -19,7 +20,7 @@ enum ServerAnswer {
   /// As `get`, with the headers.
   static func whole(
     _ server: String, _ path: String, _ items: [(name: String, value: String)]
-  ) throws(Failure) -> HTTPClient.Answer {
+  ) throws(Failure) -> WebAnswer {
     let answer = try HTTPClient.get(server, path, items)
     guard answer.status == 200 else {
       throw answer.status < 500 ? .invalid(answer.problem) : .unavailable(answer.problem)

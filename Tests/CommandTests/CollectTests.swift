@@ -146,6 +146,14 @@ import Testing
       return asked.output.contains("alive")
     }
     #expect(alive("one") && !alive("two"))
+    // The commands trust whom they are told to.
+    func listed(_ trusted: String) -> Program.Result {
+      let server = "https://localhost:\(server.port)"
+      let environment = ["SSL_CERT_FILE": scratch.path("\(trusted).pem")]
+      return Program.run(["dashboards", "list", "--server", server], environment: environment)
+    }
+    #expect(listed("one").code == 0, "\(listed("one").errors)")
+    #expect(listed("two").code != 0 && listed("two").errors.contains("certificate"), "\(listed("two").errors)")
     try install("two")
     kill(server.process.processIdentifier, SIGHUP)
     eventually("new connections have the new certificate") { alive("two") && !alive("one") }

@@ -1,32 +1,28 @@
 import Foundation
-import FoundationNetworking
-import Synchronization
 
-/// A stream of server-sent events that is being read.
-///
-/// `@unchecked Sendable`: what changes is in a mutex.
-final class Following: NSObject, URLSessionDataDelegate, @unchecked Sendable {
-  private let text = Mutex("")
-  private var session: URLSession!
+/// A stream of server-sent events that curl reads into a file.
+final class Following {
+  private let scratch = Scratch()
+  private let process = Process()
 
   init(_ url: String) {
-    super.init()
-    session = URLSession(configuration: .default, delegate: self, delegateQueue: nil)
-    var request = URLRequest(url: URL(string: url)!)
-    request.timeoutInterval = 600
-    session.dataTask(with: request).resume()
+    scratch.write("events", "")
+    process.executableURL = URL(filePath: "/usr/bin/curl")
+    process.arguments = ["--silent", "--no-buffer", "--max-time", "600", url]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try! FileHandle(forWritingTo: scratch.file("events"))
+    try! process.run()
   }
 
-  func end() { session.invalidateAndCancel() }
-
-  func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-    text.withLock { $0 += String(decoding: data, as: UTF8.self) }
+  func end() {
+    process.terminate()
+    process.waitUntilExit()
   }
 
   /// The values of the rows as they are after the last whole event, by time.
   var rows: [String: Int] {
     var rows: [String: Int] = [:]
-    for event in text.withLock({ $0 }).components(separatedBy: "\n\n").dropLast() {
+    for event in scratch.text("events").components(separatedBy: "\n\n").dropLast() {
       let lines = event.split(separator: "\n")
       guard let kind = lines.first(where: { $0.hasPrefix("event: ") })?.dropFirst(7),
         let data = lines.first(where: { $0.hasPrefix("data: ") })?.dropFirst(6),

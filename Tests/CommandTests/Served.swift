@@ -1,6 +1,5 @@
 import Foundation
-import FoundationNetworking
-import Synchronization
+import Requests
 import Testing
 
 /// `millrace serve` as a process, on a port of its own choice.
@@ -42,29 +41,16 @@ final class Served {
   func get(_ path: String) -> Answer { Served.ask("GET", url + path) }
 
   static func ask(_ method: String, _ url: String, body: Data? = nil, headers: [String: String] = [:]) -> Answer {
+    var request = WebRequest(method, url)
+    request.seconds = 30
+    request.body = Array(body ?? Data())
+    request.headers = headers.map { ($0.key, $0.value) }
     // Else it is a definition in YAML.
-    let kind: [String: String] = body?.first == UInt8(ascii: "{") ? ["Content-Type": "application/json"] : [:]
-    let headers = kind.merging(headers) { $1 }
-    let plain = PlainHTTP.ask(method, url, body: body, headers: headers.map { ($0.key, $0.value) })
-    if let plain, plain.status / 100 != 3 || plain.status == 304 { return plain }
-    guard let url = URL(string: url) else { return Answer(status: 0, body: "") }
-    let done = DispatchSemaphore(value: 0)
-    let answer = Mutex(Answer(status: 0, body: ""))
-    var request = URLRequest(url: url)
-    request.httpMethod = method
-    request.httpBody = body
-    for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-    request.timeoutInterval = 30
-    URLSession.shared.dataTask(with: request) { data, response, _ in
-      answer.withLock {
-        $0 = Answer(
-          status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: String(decoding: data ?? Data(), as: UTF8.self)
-        )
-      }
-      done.signal()
-    }.resume()
-    done.wait()
-    return answer.withLock { $0 }
+    if body?.first == UInt8(ascii: "{"), headers["Content-Type"] == nil {
+      request.headers.append(("Content-Type", "application/json"))
+    }
+    let answer = try? request.answer()
+    return Answer(status: answer?.status ?? 0, body: String(decoding: answer?.bytes ?? [], as: UTF8.self))
   }
 
   var port: Int { Int(url.split(separator: ":").last ?? "") ?? 0 }
