@@ -15,7 +15,8 @@ final class Following {
   }
 
   func end() {
-    process.terminate()
+    // Whatever a thread of Dispatch starts has most signals blocked.
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 
