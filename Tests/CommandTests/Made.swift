@@ -45,7 +45,8 @@ enum Made {
     }
     let funnel = Program.run(["funnel", "checkout", "--by", "--data", data, "--json"] + funnelOptions)
     #expect(funnel.code == 0, "\(funnel.errors)")
-    numbers["checkout"] = timeless(funnel.json)
+    // Killed between taking a generation's number and making its directory, a number is left out.
+    numbers["checkout"] = timeless(funnel.json.filter { $0.key != "generation" })
     return numbers
   }
 

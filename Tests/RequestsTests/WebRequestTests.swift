@@ -37,6 +37,8 @@ private final class Scripted: Sendable {
           close(connection)
         }
       }
+      // Here, or its number could be another server's by the next `accept`.
+      close(descriptor)
     }
   }
 
@@ -52,7 +54,6 @@ private final class Scripted: Sendable {
 
   func stop() {
     shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
   }
 
   var url: String { "http://127.0.0.1:\(port)" }
