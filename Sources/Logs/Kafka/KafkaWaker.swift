@@ -66,6 +66,8 @@ final class KafkaWaker: @unchecked Sendable {
   private func beSilent(_ partition: Int) {
     lock.lock()
     silent[partition] = ClockGuard.monotonicMilliseconds() + KafkaWaker.silentMilliseconds
+    // Whoever wanted it while it was being asked has had his answer.
+    wanted.remove(partition)
     lock.unlock()
   }
 }
