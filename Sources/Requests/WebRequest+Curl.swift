@@ -27,7 +27,8 @@
           curl_set_number(handle, CURLOPT_TIMEOUT_MS, max(Int(seconds * 1_000), 1))
           curl_set_number(handle, CURLOPT_FOLLOWLOCATION, 1)
           curl_set_number(handle, CURLOPT_MAXREDIRS, 10)
-          curl_set_number(handle, CURLOPT_POSTREDIR, 7)
+          let asPost = CURL_REDIR_POST_301 | CURL_REDIR_POST_302 | CURL_REDIR_POST_303
+          curl_set_number(handle, CURLOPT_POSTREDIR, Int(asPost))
           curl_set_pointer(handle, CURLOPT_PROTOCOLS_STR, "http,https")
           curl_set_pointer(handle, CURLOPT_HTTPHEADER, fields.list)
           if let trusted { curl_set_pointer(handle, CURLOPT_CAINFO, trusted) }
@@ -116,8 +117,9 @@
       curl_easy_reset(handle)
       let address = UInt(bitPattern: handle)
       let isKept = idle.withLock { idle in
-        if idle.count < most { idle.append(address) }
-        return idle.last == address
+        guard idle.count < most else { return false }
+        idle.append(address)
+        return true
       }
       if !isKept { curl_easy_cleanup(handle) }
     }

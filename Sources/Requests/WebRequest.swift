@@ -8,7 +8,7 @@ public struct WebRequest: Sendable {
   public var url: String
   public var headers: [(name: String, value: String)] = []
   public var body: [UInt8] = []
-  /// From the first look for the server's address to the answer's last byte.
+  /// From the first look for the server's address to the answer's last byte; under URLSession, of silence.
   public var seconds: Double = 60
 
   public init(_ method: String, _ url: String) {

@@ -34,8 +34,7 @@ import Testing
     let seconds = Date().timeIntervalSince(startedAt)
 
     var killer = Killer(seed: 1)
-    let killed = killer.kill(8, within: seconds, arguments + [data], scratch)
-    #expect(killed > 0, "the machine was too fast for the test to kill anything")
+    killer.killSome(8, within: seconds, arguments + [data], writing: data, scratch)
     let last = Program.run(arguments + [data])
     #expect(last.code == 0, "\(last.errors)")
     #expect(records(data) == 120_000)

@@ -34,7 +34,9 @@ enum Made {
   }
 
   /// Every number of `web.yaml`: each view in each grain, and the funnel with its breakdown.
-  static func numbers(_ data: String, funnelOptions: [String] = []) -> [String: String] {
+  /// - `isKilled`: whose processes were killed from their first moment on. Between taking a generation's number and making
+  ///   its directory that leaves a number out.
+  static func numbers(_ data: String, funnelOptions: [String] = [], isKilled: Bool = false) -> [String: String] {
     var numbers: [String: String] = [:]
     for view in ["traffic", "visits"] {
       for grain in ["minute", "hour", "day"] {
@@ -45,8 +47,7 @@ enum Made {
     }
     let funnel = Program.run(["funnel", "checkout", "--by", "--data", data, "--json"] + funnelOptions)
     #expect(funnel.code == 0, "\(funnel.errors)")
-    // Killed between taking a generation's number and making its directory, a number is left out.
-    numbers["checkout"] = timeless(funnel.json.filter { $0.key != "generation" })
+    numbers["checkout"] = timeless(isKilled ? funnel.json.filter { $0.key != "generation" } : funnel.json)
     return numbers
   }
 
@@ -86,17 +87,32 @@ struct Killer {
 
   init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
-  /// Starts the program `rounds` times and kills it each time before `within` seconds have passed, the first times long before:
-  /// what was timed on a busy machine may be done in a fraction of that a moment later, and is not killed any more then.
+  /// As `kill`, in half the time and half of that until something was killed: what took long on a busy machine may be done in
+  /// a fraction of that a moment later.
+  ///
+  /// - `directory`: what the program writes, removed before it begins anew.
+  mutating func killSome(
+    _ rounds: Int, within seconds: Double, _ arguments: [String], writing directory: String, _ scratch: Scratch
+  ) {
+    var limit = seconds
+    while kill(rounds, within: limit, arguments, scratch) == 0 {
+      limit /= 2
+      try? FileManager.default.removeItem(atPath: directory)
+      guard limit > 0.001 else {
+        Issue.record("nothing was alive to be killed")
+        return
+      }
+    }
+  }
+
+  /// Starts the program `rounds` times and kills it each time before `within` seconds have passed.
   /// Returns how often it was alive to be killed.
   @discardableResult
   mutating func kill(_ rounds: Int, within seconds: Double, _ arguments: [String], _ scratch: Scratch) -> Int {
     var killed = 0
-    var limit = seconds / pow(1.5, Double(rounds - 1))
     for _ in 0..<rounds {
       let process = Program.start(arguments, output: scratch.file("killed.out"), errors: scratch.file("killed.err"))
-      let moment = limit * Double(random.below(1_000)) / 1_000
-      limit *= 1.5
+      let moment = seconds * Double(random.below(1_000)) / 1_000
       usleep(UInt32(moment * 1_000_000))
       if process.isRunning {
         Glibc.kill(process.processIdentifier, SIGKILL)
