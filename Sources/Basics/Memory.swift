@@ -14,10 +14,10 @@ public enum Memory {
   /// Mappings that were given back, for whoever asks next: a fresh one is faulted in page by page, and giving one back
   /// interrupts every core. Tables double, so what one partition outgrew fits another, or becomes lists of users.
   private static let spare = Mutex(Spare())
-  private static let spareBytes = 64 << 20
   private static let pageBytes = 4 << 10
 
   private struct Spare: @unchecked Sendable {
+    var limit = 64 << 20
     // Addresses nobody uses; whoever takes one under the lock owns it.
     var mappings: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
     var bytes = 0
@@ -41,7 +41,7 @@ public enum Memory {
     }
 
     mutating func keep(_ memory: UnsafeMutableRawPointer, _ size: Int) -> Bool {
-      guard bytes + size <= Memory.spareBytes else { return false }
+      guard bytes + size <= limit else { return false }
       mappings.append((memory, size))
       bytes += size
       return true
@@ -96,6 +96,9 @@ public enum Memory {
   /// Has malloc keep what is freed: what a commit frees the next one needs. By default blocks of 128 KiB go back to the
   /// system at once, which interrupts every core, and are faulted in again. For the whole process; once, at its start.
   public static func keepFreed() { memory_keep_freed(32 << 20, 64 << 20) }
+
+  /// Keeps up to so many bytes of large tables that were given back, and never less than before.
+  public static func keepSpare(_ bytes: Int) { spare.withLock { $0.limit = max($0.limit, bytes) } }
 
   /// Asks for the cache line of an address and does not wait for it, so that those of a batch come side by side.
   @inlinable @inline(__always) public static func prefetch(_ address: UnsafeRawPointer) { memory_prefetch(address) }

@@ -6,6 +6,9 @@ import Synchronization
 
 /// Threads that work on partitions in turn: a task is taken, stepped for a while, and put back, so that one hot partition does
 /// not starve the others and no two threads ever have the same one.
+///
+/// While none is at its end, nobody waits for fresh numbers, and a turn lasts until its commit: what a partition's next commit
+/// changes is then in memory for few partitions at a time instead of for all.
 public final class WorkerPool: Sendable {
   public enum Mode: Sendable {
     /// Until every partition has read to the end it finds.
@@ -29,6 +32,8 @@ public final class WorkerPool: Sendable {
     var left: [Int: Owned] = [:]
     /// By partition, where it commits and waits; empty: nowhere.
     var holds: [Int64] = []
+    /// A partition was at its end, and is to stay near it.
+    var hasCaughtUp = false
     var isStopping = false
   }
 
@@ -40,14 +45,15 @@ public final class WorkerPool: Sendable {
   private let threadCount: Int
   private let pace: Pace?
 
-  /// How long one thread stays with one partition, and how soon one that found nothing looks again; milliseconds.
-  private static let turnMilliseconds: Int64 = 100
+  /// How long one thread stays with one partition at least.
+  private let turnMilliseconds: Int64
+  /// How soon one that found nothing looks again.
   private static let restMilliseconds: Int64 = 10
 
   /// - `pace`: nil takes what there is.
   /// - `onStop`: told of a partition that stopped, on the worker's thread.
   public init(
-    _ tasks: sending [PartitionTask], threads: Int, mode: Mode, pace: Pace? = nil,
+    _ tasks: sending [PartitionTask], threads: Int, mode: Mode, pace: Pace? = nil, turnMilliseconds: Int64 = 100,
     stopped: [PartitionStatus] = [], onStop: @escaping @Sendable (Int, Failure) -> Void
   ) {
     statuses = Mutex(
@@ -56,6 +62,7 @@ public final class WorkerPool: Sendable {
     state = Mutex(State(ready: tasks.map { Owned(task: $0) }))
     self.mode = mode
     self.pace = pace
+    self.turnMilliseconds = turnMilliseconds
     self.onStop = onStop
   }
 
@@ -175,10 +182,9 @@ public final class WorkerPool: Sendable {
         state.ready += state.resting.map(\.owned)
         state.resting.removeAll()
       }
-      state.resting.removeAll { resting in
-        if resting.until <= now { state.ready.append(resting.owned) }
-        return resting.until <= now
-      }
+      let rested = state.resting.prefix { $0.until <= now }
+      state.resting.removeFirst(rested.count)
+      for (owned, _) in rested { state.ready.insert(owned, at: stays(owned.task, state) ? 0 : state.ready.count) }
       // One that is to commit somewhere is waited for.
       if let pace, !state.isStopping, state.holds.isEmpty, !pace.mayWork(beside: state.working.count) {
         return .nothing
@@ -201,6 +207,11 @@ public final class WorkerPool: Sendable {
     state.withLock { $0.isStopping ? .stop : $0.leaving.contains(partition) ? .leave : .goOn }
   }
 
+  /// Whether what the task has begun is to be committed before others begin.
+  private func stays(_ task: PartitionTask, _ state: borrowing State) -> Bool {
+    task.hasUncommitted && pace == nil && (mode == .toEnd || !state.hasCaughtUp)
+  }
+
   /// Holds come and go only here, with the thread that has the task; without any, its own bound stays.
   private func applyHold(_ owned: Owned, _ isHeld: inout Bool) {
     let task = owned.task
@@ -218,7 +229,7 @@ public final class WorkerPool: Sendable {
     let task = owned.task
     var isHeld = false
     do throws(Failure) {
-      let until = monotonicMilliseconds() + WorkerPool.turnMilliseconds
+      let until = monotonicMilliseconds() + turnMilliseconds
       while true {
         switch wish(task.partition) {
         case .goOn: break
@@ -238,7 +249,7 @@ public final class WorkerPool: Sendable {
         report(owned, read: task.ledger.read - before, caughtUpAt: progress == .atEnd && !isHeld ? lookedAt : nil)
         switch progress {
         case .applied:
-          if monotonicMilliseconds() >= until {
+          if monotonicMilliseconds() >= until, !state.withLock({ stays(task, $0) }) {
             putBack(owned, resting: false)
             return
           }
@@ -251,6 +262,7 @@ public final class WorkerPool: Sendable {
             report(owned, read: 0, caughtUpAt: lookedAt)
             finish(owned, .finished)
           } else {
+            state.withLock { $0.hasCaughtUp = true }
             putBack(owned, resting: true)
           }
           return

@@ -5,7 +5,8 @@ import CRocksDB
 /// the operators may keep (ids, users, open cells).
 ///
 /// - Shape: of `bytes`, 1/8 block cache, 1/8 write buffers, 1/2 operators, 1/16 cells that answers were put
-///   together from; the rest is left to buffers of the log, decoding, queries, and the allocator.
+///   together from, 1/32 (64 to 256 MiB) tables that one partition gave back and another will take; the rest is left to
+///   buffers of the log, decoding, queries, and the allocator.
 public final class MemoryBudget: @unchecked Sendable {
   // Immutable after init, and RocksDB's cache is thread-safe.
   public let bytes: Int
@@ -16,6 +17,7 @@ public final class MemoryBudget: @unchecked Sendable {
     self.bytes = max(bytes, 64 << 20)
     cache = rocksdb_cache_create_lru(self.bytes / 8)
     answers = ByteCache(bytes: self.bytes / 16)
+    Memory.keepSpare(min(self.bytes / 32, 256 << 20))
   }
 
   deinit { rocksdb_cache_destroy(cache) }
