@@ -7,13 +7,24 @@ import CRdKafka
 final class KafkaReader: LogReader {
   /// Of a record over the size limit so many bytes are kept; it is rejected whatever it says.
   static let kept = 4 << 10
-  private static let waitMilliseconds: Int32 = 5
+  private static let waitMilliseconds: Int64 = 5
+  /// So many records are worth a batch, and no more are waited for.
+  private static let enough = 256
+
+  /// What a read wants, and where it goes.
+  private struct Wanted {
+    let slice: LogSlice
+    let bytes: Int
+    let records: Int
+  }
 
   let consumer: KafkaConsumer
   let partition: Int
   let partitionCount: Int32
   let stamping: KafkaStamps
   private let feed: KafkaFeed
+  /// Nil between reads.
+  private var wanted: Wanted?
   var position: LogPosition
   /// The last record read before is still to be found.
   var isToReadBack: Bool
@@ -83,71 +94,65 @@ final class KafkaReader: LogReader {
     defer { feed.lock.unlock() }
     guard !feed.isClosed else { throw consumer.taken(partition) }
     settleDoubt()
+    wanted = Wanted(slice: slice, bytes: maxBytes, records: maxRecords)
+    defer { wanted = nil }
+    let deadline = ClockGuard.monotonicMilliseconds() + KafkaReader.waitMilliseconds
     var wait = KafkaReader.waitMilliseconds
-    while failure == nil, doubt == nil, restartAt == nil, isToReadBack || position.offset < bound {
-      if feed.first == nil {
-        let wanted = min(maxRecords - slice.count, (maxBytes - slice.byteCount) / averageBytes + 1)
-        guard slice.count < maxRecords, wanted > 0 else { break }
-        let isFilled = feed.fill(wanted: wanted, milliseconds: wait)
-        // At an end that was seen, what is behind it (an open transaction, markers) is none of ours, and is fetched for all that.
-        if feed.isLow, endSeenAt == nil, let end = consumer.lastEnd(partition),
-          end > position.offset + Int64(feed.waiting)
-        {
-          consumer.wantMore(partition)
-        }
-        guard isFilled else { break }
-        wait = 0
-      }
-      guard handOut(slice, maxBytes, maxRecords) else { break }
+    while wantsMore {
+      guard feed.show(self, milliseconds: Int32(wait)) > 0 else { break }
+      // Few are not worth a batch, unless no more come in time.
+      wait = slice.count < KafkaReader.enough ? max(0, deadline - ClockGuard.monotonicMilliseconds()) : 0
     }
-    if restartAt != nil { feed.dropMessages() }
+    wakeIfLow(maxBytes, maxRecords)
     if slice.count > 0 { finish(slice) }
   }
 
-  /// Moves messages to the slice; false when not one more fits, or none may follow.
-  private func handOut(_ slice: LogSlice, _ maxBytes: Int, _ maxRecords: Int) -> Bool {
-    while let message = feed.first {
-      let code = message.pointee.err
-      hasFetched = hasFetched || code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF
-      guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-        take(event: message)
-        feed.removeFirst()
-        if failure != nil || doubt != nil { return false }
-        continue
-      }
-      let value = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
-      if isToReadBack {
-        readBack(message.pointee.offset, value)
-        guard failure == nil else { return false }
-        feed.removeFirst()
-        continue
-      }
-      let isLong = value.count > FileLog.lineLimit
-      let length = isLong ? KafkaReader.kept : value.count
-      guard slice.count < maxRecords, slice.count == 0 || slice.byteCount + length <= maxBytes else { return false }
-      let offset = message.pointee.offset
-      guard offset < bound else {
-        pass(to: bound)
-        return false
-      }
-      guard offset >= position.offset else {
-        // librdkafka repeats what it gave out while partitions were held for a moment.
-        feed.removeFirst()
-        continue
-      }
-      guard let stamp = stamp(of: message) else { return false }
-      noteKey(message)
-      if isLong { longCheck = Checksum.crc32c(value) }
-      slice.append(
-        UnsafeRawBufferPointer(rebasing: value[..<length]), fullLength: UInt32(clamping: value.count), stamp: stamp,
-        offset: offset)
-      position.offset = offset + 1
-      position.file = 1
-      position.byte = stamp
-      endSeenAt = nil
-      feed.removeFirst()
+  /// At an end that was seen, what is behind it (an open transaction, markers) is none of ours, and is fetched for all that.
+  private func wakeIfLow(_ maxBytes: Int, _ maxRecords: Int) {
+    let waiting = feed.waiting
+    guard waiting < min(maxRecords, maxBytes / averageBytes + 1), endSeenAt == nil,
+      let end = consumer.lastEnd(partition), end > position.offset + Int64(waiting)
+    else { return }
+    consumer.wantMore(partition)
+  }
+
+  private var wantsMore: Bool {
+    guard let wanted else { return false }
+    return failure == nil && doubt == nil && restartAt == nil && (isToReadBack || position.offset < bound)
+      && wanted.slice.count < wanted.records && wanted.slice.byteCount < wanted.bytes
+  }
+
+  /// Puts a message where it belongs; false when no other may follow now.
+  func take(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Bool {
+    let code = message.pointee.err
+    hasFetched = hasFetched || code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF
+    if code == RD_KAFKA_RESP_ERR_NO_ERROR { take(record: message) } else { take(event: message) }
+    return wantsMore
+  }
+
+  private func take(record message: UnsafeMutablePointer<rd_kafka_message_t>) {
+    let offset = message.pointee.offset
+    let value = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
+    guard !isToReadBack else { return readBack(offset, value) }
+    // librdkafka repeats what it gave out while partitions were held for a moment.
+    guard offset >= position.offset else { return }
+    guard offset < bound else {
+      // No record stands just before the bound. This one is behind it, and librdkafka shows it only once unless asked again.
+      pass(to: bound)
+      restartAt = offset
+      return
     }
-    return true
+    guard let stamp = stamp(of: message) else { return }
+    noteKey(message)
+    let isLong = value.count > FileLog.lineLimit
+    if isLong { longCheck = Checksum.crc32c(value) }
+    wanted!.slice.append(
+      UnsafeRawBufferPointer(rebasing: value[..<(isLong ? KafkaReader.kept : value.count)]),
+      fullLength: UInt32(clamping: value.count), stamp: stamp, offset: offset)
+    position.offset = offset + 1
+    position.file = 1
+    position.byte = stamp
+    endSeenAt = nil
   }
 
   /// What is known only when the last record of the slice is.
