@@ -49,7 +49,7 @@ public final class PartitionTask {
     /// It stops when less than so many times the room for its next commit is free: what is not served leaves room to what is.
     public var diskFactor = 1
     /// A batch has at most this many bytes and records. Results do not depend on it.
-    public var batchBytes = 1 << 20
+    public var batchBytes = 768 << 10
     public var batchRecords = 16_384
     public var checksPlacement = true
     /// By partition, the offset at which it commits and is at its end; empty: none has such.
