@@ -278,7 +278,7 @@ final class KafkaConsumer: @unchecked Sendable {
     }
     // Records stay in this queue instead of going to the one for all partitions.
     rd_kafka_queue_forward(queue, nil)
-    let feed = KafkaFeed(queue: queue)
+    let feed = KafkaFeed(queue: queue, empty: rd_kafka_queue_new(handle))
     if gathered != nil {
       gathered![partition] = offset
     } else {

@@ -8,8 +8,14 @@ final class KafkaFeed: @unchecked Sendable {
   let lock = Lock()
   /// Nil once closed.
   private var queue: OpaquePointer?
+  /// A queue that nothing ever comes to.
+  private let empty: OpaquePointer
 
-  init(queue: OpaquePointer) { self.queue = queue }
+  /// - `queue`, `empty`: its own from now on.
+  init(queue: OpaquePointer, empty: OpaquePointer) {
+    self.queue = queue
+    self.empty = empty
+  }
 
   deinit { close() }
 
@@ -17,10 +23,12 @@ final class KafkaFeed: @unchecked Sendable {
   /// Messages that were fetched and not handed out.
   var waiting: Int { queue.map(rd_kafka_queue_length) ?? 0 }
 
-  /// Frees the queue, which belongs to librdkafka: that must not be destroyed before.
+  /// Frees the queues, which belong to librdkafka: that must not be destroyed before.
   func close() {
-    if let queue { rd_kafka_queue_destroy(queue) }
-    queue = nil
+    guard let queue else { return }
+    rd_kafka_queue_destroy(queue)
+    rd_kafka_queue_destroy(empty)
+    self.queue = nil
   }
 
   /// Shows `reader` the messages that have been fetched, in order, until it has enough, and how many that were. It waits for the
@@ -35,6 +43,10 @@ final class KafkaFeed: @unchecked Sendable {
       // It yields for the thread, whatever the handle.
       if !Unmanaged<KafkaReader>.fromOpaque($1!).takeUnretainedValue().take($0!) { rd_kafka_yield(nil) }
     }
-    return Int(rd_kafka_consume_callback_queue(queue, milliseconds, show, Unmanaged.passUnretained(reader).toOpaque()))
+    let count = rd_kafka_consume_callback_queue(
+      queue, milliseconds, show, Unmanaged.passUnretained(reader).toOpaque())
+    // That a callback of this thread has yielded is kept until it looks at a queue again, and other calls would believe it.
+    _ = rd_kafka_consume_queue(empty, 0)
+    return Int(count)
   }
 }

@@ -98,11 +98,12 @@ final class KafkaReader: LogReader {
     defer { wanted = nil }
     let deadline = ClockGuard.monotonicMilliseconds() + KafkaReader.waitMilliseconds
     var wait = KafkaReader.waitMilliseconds
-    while wantsMore {
+    guard wantsMore else { return }
+    repeat {
       guard feed.show(self, milliseconds: Int32(wait)) > 0 else { break }
       // Few are not worth a batch, unless no more come in time.
       wait = slice.count < KafkaReader.enough ? max(0, deadline - ClockGuard.monotonicMilliseconds()) : 0
-    }
+    } while wantsMore
     wakeIfLow(maxBytes, maxRecords)
     if slice.count > 0 { finish(slice) }
   }
