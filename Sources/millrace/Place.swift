@@ -140,9 +140,14 @@ struct Place {
 
   /// Memory, threads and commits of work in the foreground.
   func runOptions(_ arguments: Arguments) throws(Failure) -> BoundedRun.Options {
+    BoundedRun.Options(memory: memoryBytes, threads: try workers(arguments, readingKafka: kafka != nil))
+  }
+
+  /// The worker threads asked for, else one per core; reading Kafka one less, since librdkafka takes about that to unpack.
+  func workers(_ arguments: Arguments, readingKafka: Bool) throws(Failure) -> Int {
+    if let asked = try arguments.integer("threads", in: 1...256) { return asked }
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    return BoundedRun.Options(
-      memory: memoryBytes, threads: try arguments.integer("threads", in: 1...256) ?? cores)
+    return readingKafka ? max(1, cores - 1) : cores
   }
 
   /// What is kept of generations that are no longer served.
@@ -151,7 +156,8 @@ struct Place {
     return Generations.Keeping(count: kept.keep, milliseconds: kept.age.milliseconds)
   }
 
-  static let threadsOption = CommandSyntax.Option.value("threads", "N", "worker threads (default: one per core)")
+  static let threadsOption = CommandSyntax.Option.value(
+    "threads", "N", "worker threads (default: one per core; reading Kafka one less)")
 
   /// The generations of the topology named, or of the only one.
   func generations(_ name: String?, in data: DataDirectory) throws(Failure) -> Generations {

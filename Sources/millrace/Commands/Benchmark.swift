@@ -19,7 +19,7 @@ enum Benchmark {
       .value("partitions", "N", "partitions (default 4; scaling: 2; kafka: 64, with --live 16)"),
       .value("seed", "N", "equal seeds and options make equal bytes (default 1)"),
       .value("runs", "N", "runs, of which the median counts (default 5; dedup and live: 1)"),
-      .value("threads", "N", "worker threads (default: one per core)"), Place.memoryOption,
+      Place.threadsOption, Place.memoryOption,
       .value("commit-every", "DURATION", "time between commits, as of 'run'"),
       .value(
         "compare", "duckdb", "replay: the same work in DuckDB, alternating; also duckdb-tuned, duckdb-memory"),

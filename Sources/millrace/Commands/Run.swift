@@ -13,7 +13,7 @@ enum Run {
       .values("input", "FILE", "NDJSON files, plain, .gz, .zst, or - for standard input (default: the log)"),
       .flag("keyed", "each file is one partition and holds whole users, in log order"),
       .value("partitions", "N", "without --keyed: partitions the users are spread over (default 4)"),
-      .value("threads", "N", "worker threads (default: one per core)"),
+      Place.threadsOption,
       .value("batch-records", "N", "records of one batch at the most (default 16384); results do not depend on it"),
       .value("commit-every", "DURATION", "time between commits (default 5s); results do not depend on it"),
       .flag("json", "one JSON object on standard output"), Place.memoryOption,
@@ -69,9 +69,9 @@ enum Run {
   }
 
   private static func options(_ arguments: Arguments, _ place: Place) throws(Failure) -> BoundedRun.Options {
-    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let readsKafka = arguments.list("input") == nil && place.kafka != nil
     var options = BoundedRun.Options(
-      memory: place.memoryBytes, threads: try arguments.integer("threads", in: 1...256) ?? cores)
+      memory: place.memoryBytes, threads: try place.workers(arguments, readingKafka: readsKafka))
     if let records = try arguments.integer("batch-records", in: 1...1_000_000) {
       options.task.batchRecords = records
       options.task.batchBytes = 1 << 30
