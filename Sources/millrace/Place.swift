@@ -140,14 +140,11 @@ struct Place {
 
   /// Memory, threads and commits of work in the foreground.
   func runOptions(_ arguments: Arguments) throws(Failure) -> BoundedRun.Options {
-    BoundedRun.Options(memory: memoryBytes, threads: try workers(arguments, readingKafka: kafka != nil))
-  }
-
-  /// The worker threads asked for, else one per core; reading Kafka one less, since librdkafka takes about that to unpack.
-  func workers(_ arguments: Arguments, readingKafka: Bool) throws(Failure) -> Int {
-    if let asked = try arguments.integer("threads", in: 1...256) { return asked }
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    return readingKafka ? max(1, cores - 1) : cores
+    // librdkafka takes about a core to unpack.
+    let workers = kafka != nil && arguments.list("input") == nil ? max(1, cores - 1) : cores
+    return BoundedRun.Options(
+      memory: memoryBytes, threads: try arguments.integer("threads", in: 1...256) ?? workers)
   }
 
   /// What is kept of generations that are no longer served.

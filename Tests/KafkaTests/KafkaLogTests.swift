@@ -250,6 +250,26 @@ import Testing
     log.close()
   }
 
+  /// A bound at a marker: the record behind it was shown once, and has to be fetched again when the bound goes.
+  @Test func aBoundWithoutARecordLosesNothing() throws {
+    let (log, _, end) = try filled { producer in for number in 0..<10 { producer.append("r\(number)") } }
+    let reader = try #require(try log.reader(partition: 0, from: end) as? KafkaReader)
+    reader.isToReadBack = false
+    reader.position = LogPosition(offset: 5, file: 0, byte: 0, check: 0)
+    reader.bound = 7
+    var message = rd_kafka_message_t()
+    message.offset = 8
+    #expect(!reader.take(&message))
+    #expect(reader.position.offset == 7 && reader.isAtEnd)
+    var all: [Record] = []
+    try readMore(reader, into: &all)
+    #expect(all.isEmpty && reader.position.offset == 7)
+    reader.bound = .max
+    try readMore(reader, into: &all, count: 2)
+    #expect(all.map(\.offset) == [8, 9])
+    log.close()
+  }
+
   /// Transaction markers, which the mock does not have: the end is told as if there were two.
   @Test func theEndStepsOverMarkers() throws {
     let (log, _, end) = try filled { producer in for number in 0..<10 { producer.append("r\(number)") } }

@@ -69,9 +69,7 @@ enum Run {
   }
 
   private static func options(_ arguments: Arguments, _ place: Place) throws(Failure) -> BoundedRun.Options {
-    let readsKafka = arguments.list("input") == nil && place.kafka != nil
-    var options = BoundedRun.Options(
-      memory: place.memoryBytes, threads: try place.workers(arguments, readingKafka: readsKafka))
+    var options = try place.runOptions(arguments)
     if let records = try arguments.integer("batch-records", in: 1...1_000_000) {
       options.task.batchRecords = records
       options.task.batchBytes = 1 << 30
