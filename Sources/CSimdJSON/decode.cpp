@@ -31,7 +31,7 @@ Decoder::Decoder() noexcept {
   root.slot = slotCount++;
   // The slot of a field is its number: these ten come first.
   for (uint8_t i = 0; i < 10; ++i) root.add(fieldNames[i], slotCount)->field = uint8_t(i + 1);
-  walk.slots.resize(slotCount);
+  walk.slots.resize(slotCount + 1);
 }
 
 void Decoder::addColumn(
@@ -41,7 +41,8 @@ void Decoder::addColumn(
     node = node->add(std::string(reinterpret_cast<const char *>(names), lengths[i]), slotCount);
     names += lengths[i];
   }
-  walk.slots.resize(slotCount);
+  walk.slots.resize(slotCount + 1);
+  shapes.forget();
   columns.push_back(Column{node->slot, kind, scale, node->field == userID});
 }
 
@@ -88,7 +89,7 @@ size_t Decoder::readOutlines(const uint8_t *bytes, const DecoderRange *ranges, s
 Rejection Decoder::readDocument(const Outline &outline, const uint8_t *bytes, const DecoderRange &range) {
   if (isTooLarge(range)) return tooLarge;
   if (!outline.isUTF8) return invalidUTF8;
-  return outline.stringsAreWhole ? walk.run(bytes + range.offset, range.length, outline, root) : invalidJSON;
+  return outline.stringsAreWhole ? shapes.read(bytes + range.offset, range.length, outline, root, walk) : invalidJSON;
 }
 
 /// Removes the escapes of every text that was kept.
@@ -122,7 +123,7 @@ Rejection Decoder::readEnvelope(Field &detail, int64_t &time) {
   if (isMissing(when)) return reject(missingTimestamp, timestamp);
   if (wrong) return reject(wrongType, unsigned(__builtin_ctz(wrong)));
   const bool isTime = when.kind == Kind::number ? readTime(readDecimal(when.start, when.start + when.length), time)
-                                                : readTime(when.start, when.length, time);
+                                                : readTime(when.start, when.length, date, time);
   if (isTime) return usable;
   time = 0;
   return reject(invalidTimestamp, timestamp);
@@ -133,6 +134,10 @@ bool Decoder::isPreceded(const Slot &slot) const {
   return uintptr_t(slot.start) - uintptr_t(record.start) - 8 < record.length;
 }
 
+DecoderText Decoder::withoutHash(const Slot &slot) {
+  return slot.length ? DecoderText{slot.start, slot.length, 0} : missingText;
+}
+
 DecoderText Decoder::text(const Slot &slot) {
   return slot.length ? DecoderText{slot.start, slot.length, hash32(slot.start, slot.length, 0, isPreceded(slot))}
                      : missingText;
@@ -141,9 +146,9 @@ DecoderText Decoder::text(const Slot &slot) {
 void Decoder::writeIdentity(size_t row, const DecoderColumns &out) {
   const Slot &id = field(eventID), &type = field(eventType);
   const Slot &who = isMissing(field(userID)) ? field(anonymousID) : field(userID);
-  out.eventID[row] = text(id);
-  out.eventType[row] = text(type);
-  out.user[row] = text(who);
+  out.eventID[row] = withoutHash(id);
+  out.eventType[row] = withoutHash(type);
+  out.user[row] = withoutHash(who);
   identities.add(who.start, who.length, id.start, id.length, out.userKey[row], out.eventKey[row]);
   // The time is mixed before it meets the bytes of the type, or a bit of the one could undo a bit of the other.
   out.check[row] = hash32(
@@ -179,7 +184,7 @@ void Decoder::writeColumns(size_t row, const DecoderColumns &out) {
 }
 
 void Decoder::writeMissing(size_t row, const DecoderColumns &out) {
-  const auto textOrMissing = [&](const Slot &slot) { return isText(slot) ? text(slot) : missingText; };
+  const auto textOrMissing = [&](const Slot &slot) { return isText(slot) ? withoutHash(slot) : missingText; };
   const bool isLong = field(eventID).length > 128;
   out.eventID[row] = isLong ? missingText : textOrMissing(field(eventID));
   out.eventType[row] = textOrMissing(field(eventType));

@@ -2,8 +2,8 @@
 #include "hashes.h"
 #include "identities.h"
 #include "outline.h"
+#include "shapes.h"
 #include "times.h"
-#include "walk.h"
 
 // What one batch of records is decoded with: the names asked for and all memory, kept from batch to batch.
 
@@ -75,10 +75,12 @@ struct Decoder {
   millrace::Outliner outliner;
   millrace::Outline outlines[outlinesAhead];
   millrace::Walk walk;
+  millrace::Shapes shapes;
   /// The record in hand.
   millrace::Slot record;
   millrace::Arena arena;
   millrace::Identities identities;
+  millrace::KnownDate date;
 
   millrace::Slot &field(millrace::Field field) { return walk.slots[field]; }
   size_t readOutlines(const uint8_t *bytes, const DecoderRange *ranges, size_t row, size_t count);
@@ -86,6 +88,7 @@ struct Decoder {
   void readTexts();
   millrace::Rejection readEnvelope(millrace::Field &detail, int64_t &time);
   bool isPreceded(const millrace::Slot &slot) const;
+  static DecoderText withoutHash(const millrace::Slot &slot);
   DecoderText text(const millrace::Slot &slot);
   void writeIdentity(size_t row, const DecoderColumns &out);
   void writeColumns(size_t row, const DecoderColumns &out);

@@ -11,9 +11,24 @@
 
 using namespace millrace;
 
+namespace {
+
+/// What a token is called in an outline, by its first byte. Nothing begins with a byte above 127.
+alignas(64) constexpr auto kindOf = [] {
+  std::array<uint8_t, 256> kinds{};
+  for (size_t i = 0; i < 128; ++i) kinds[i] = uint8_t(i);
+  for (size_t i = '0'; i <= '9'; ++i) kinds[i] = '0';
+  kinds['-'] = '0';
+  kinds['f'] = 't';
+  return kinds;
+}();
+
+}  // namespace
+
 Outliner::Outliner() : placeRoom(new uint16_t[roomCount]), kindRoom(new uint8_t[roomCount]) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("pclmul")) {
+  if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("pclmul")) {
     reader = &Outliner::readByAVX512;
     return;
   }
@@ -50,7 +65,7 @@ Outline Outliner::readBySimdJSON(const uint8_t *bytes, size_t length) {
   for (size_t i = 0; i < outline.count; ++i) {
     const uint32_t place = parser->structural_indexes[i];
     placeRoom[used + i] = uint16_t(place);
-    kindRoom[used + i] = bytes[place];
+    kindRoom[used + i] = kindOf[bytes[place]];
   }
   return keep(outline, length);
 }
@@ -186,7 +201,7 @@ template <typename Carry>
       for (unsigned i = 0; i < 8; ++i) {
         const unsigned bit = unsigned(_tzcnt_u64(found)) & 63;
         place[done + i] = uint16_t(at + bit);
-        kind[done + i] = block[bit];
+        kind[done + i] = kindOf[block[bit]];
         found &= found - 1;
       }
     }
@@ -196,7 +211,7 @@ template <typename Carry>
   return finish(bytes, length, size_t(kind - kindRoom.get()) - used, carry);
 }
 
-[[gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi2,pclmul,popcnt")]]
+[[gnu::target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,pclmul,popcnt")]]
 Outline Outliner::readByAVX512(const uint8_t *bytes, size_t length) {
   const __m512i spaceTable = _mm512_broadcast_i32x4(_mm_setr_epi8(MILLRACE_SPACES));
   const __m512i bracketTable = _mm512_broadcast_i32x4(_mm_setr_epi8(MILLRACE_BRACKETS));
@@ -206,6 +221,7 @@ Outline Outliner::readByAVX512(const uint8_t *bytes, size_t length) {
     return bytes;
   }();
   const __m512i ascending = _mm512_load_si512(counted.data());
+  const __m512i kindsBelow64 = _mm512_load_si512(kindOf.data()), kindsAbove = _mm512_load_si512(kindOf.data() + 64);
   Carry carry;
   uint16_t *place = placeRoom.get() + used;
   uint8_t *kind = kindRoom.get() + used;
@@ -233,7 +249,8 @@ Outline Outliner::readByAVX512(const uint8_t *bytes, size_t length) {
     const uint64_t brackets = _mm512_cmpeq_epi8_mask(bit5, _mm512_shuffle_epi8(bracketTable, block));
     const uint64_t found = tokens(quotes, backslashes, brackets, spaces, controls, carry);
     const unsigned count = unsigned(__builtin_popcountll(found));
-    _mm512_storeu_si512(kind, _mm512_maskz_compress_epi8(found, block));
+    const __m512i named = _mm512_maskz_permutex2var_epi8(_knot_mask64(highs), kindsBelow64, block, kindsAbove);
+    _mm512_storeu_si512(kind, _mm512_maskz_compress_epi8(found, named));
     const __m512i bits = _mm512_maskz_compress_epi8(found, ascending);
     const __m512i base = _mm512_set1_epi16(short(at));
     _mm512_storeu_si512(place, _mm512_add_epi16(base, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(bits))));

@@ -16,7 +16,8 @@ namespace millrace {
 struct Outline {
   /// Where each token begins; behind the last token the length of the document, or 65,535 if that is less.
   const uint16_t *places = nullptr;
-  /// The first byte of each token; behind the last token eight times 0, which begins none.
+  /// The first byte of each token, '0' for any number and 't' for `false`, too; behind the last token eight times 0, which
+  /// begins none.
   const uint8_t *kinds = nullptr;
   size_t count = 0;
   /// Whether there is a backslash anywhere.

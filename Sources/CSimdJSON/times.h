@@ -42,18 +42,37 @@ inline uint64_t digitPairs(const uint8_t *text, const char (&form)[9], bool &mat
   return values * 10 + (values >> 8);
 }
 
+/// The date that was read last: most events are of the same day as the one before.
+struct KnownDate {
+  /// The first and the last eight of its ten characters. No text is as these are at first: they contradict each other.
+  uint64_t first = 0, last = ~uint64_t(0);
+  /// Days since 1970-01-01.
+  int64_t number = 0;
+};
+
+/// False when the ten characters name no day of the years 1 to 9999.
+inline bool readDate(const uint8_t *p, KnownDate &known) {
+  const uint64_t first = load8(p), last = load8(p + 2);
+  if (first == known.first && last == known.last) return true;
+  bool matches = true;
+  const uint64_t date = digitPairs(p, "0000-00-", matches);
+  const int64_t year = int64_t(date & 0xff) * 100 + int64_t(date >> 16 & 0xff), month = int64_t(date >> 40 & 0xff);
+  const int64_t day = twoDigits(p + 8);
+  if (!matches || year < 1 || year > 9'999 || month < 1 || month > 12) return false;
+  if (day < 1 || day > daysInMonth(year, month)) return false;
+  known = KnownDate{first, last, dayNumber(year, month, day)};
+  return true;
+}
+
 /// False when the text is not RFC 3339, names a day or second that does not exist, or is out of range.
-inline bool readTime(const uint8_t *p, size_t length, int64_t &time) {
+inline bool readTime(const uint8_t *p, size_t length, KnownDate &date, int64_t &time) {
   const uint8_t *const end = p + length;
   if (length < 20) return false;
   bool matches = true;
-  // The letter between date and time, which may be one of three, stands apart.
-  const uint64_t date = digitPairs(p, "0000-00-", matches), clock = digitPairs(p + 11, "00:00:00", matches);
-  const int64_t year = int64_t(date & 0xff) * 100 + int64_t(date >> 16 & 0xff), month = int64_t(date >> 40 & 0xff);
-  const int64_t day = twoDigits(p + 8);
+  const uint64_t clock = digitPairs(p + 11, "00:00:00", matches);
   const int64_t hour = int64_t(clock & 0xff), minute = int64_t(clock >> 24 & 0xff), second = int64_t(clock >> 48 & 0xff);
-  if (!matches || (p[10] != 'T' && p[10] != 't' && p[10] != ' ')) return false;
-  if (year < 1 || year > 9'999 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
+  // The letter between date and time may be one of three.
+  if (!matches || (p[10] != 'T' && p[10] != 't' && p[10] != ' ') || !readDate(p, date)) return false;
   // Second 60 is refused: it has no number in milliseconds since 1970.
   if (hour > 23 || minute > 59 || second > 59) return false;
   p += 19;
@@ -74,7 +93,7 @@ inline bool readTime(const uint8_t *p, size_t length, int64_t &time) {
   } else if (end - p != 1 || (*p | 0x20) != 'z') {
     return false;
   }
-  const int64_t seconds = (dayNumber(year, month, day) * 24 + hour) * 3'600 + minute * 60 + second;
+  const int64_t seconds = (date.number * 24 + hour) * 3'600 + minute * 60 + second;
   time = seconds * 1'000 + fraction - offset;
   return time >= firstTime && time <= lastTime;
 }

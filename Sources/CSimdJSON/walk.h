@@ -52,6 +52,27 @@ struct Walk {
   /// A precondition: the outline is that of these bytes, and their strings are whole.
   Rejection run(const uint8_t *bytes, size_t length, const Outline &outline, const Node &root);
 
+  /// The closing quote of the string that is followed by white space up to `next`.
+  [[gnu::always_inline]] static inline const uint8_t *closingQuote(const uint8_t *next) {
+    const uint8_t *p = next - 1;
+    if (__builtin_expect(*p != '"', 0)) p = quoteBefore(p);
+    return p;
+  }
+
+  /// The end of the literal that starts at `p`, or null when it is none.
+  static const uint8_t *literalEnd(const uint8_t *p, const uint8_t *end) {
+    if (end - p < 4) return nullptr;
+    const uint32_t four = load4(p);
+    if (four == 0x65757274 || four == 0x6c6c756e) {  // true, null
+      p += 4;
+    } else if (end - p >= 5 && four == 0x736c6166 && p[4] == 'e') {  // false
+      p += 5;
+    } else {
+      return nullptr;
+    }
+    return isBoundary(p, end) ? p : nullptr;
+  }
+
  private:
   std::vector<uint8_t> isObject;
   std::vector<uint8_t> unescapedName;
@@ -84,20 +105,9 @@ struct Walk {
     return node.find(unescaped, length, length);
   }
 
-  /// The closing quote of the string that is followed by white space up to `next`.
-  [[gnu::always_inline]] static inline const uint8_t *closingQuote(const uint8_t *next) {
-    const uint8_t *p = next - 1;
-    if (__builtin_expect(*p != '"', 0)) p = quoteBefore(p);
-    return p;
-  }
-
   [[gnu::noinline]] static const uint8_t *quoteBefore(const uint8_t *p) {
     while (*p != '"') --p;
     return p;
-  }
-
-  static bool isLiteral(const uint8_t *p, const uint8_t *end, const char *literal, ptrdiff_t length) {
-    return end - p >= length && memcmp(p, literal, size_t(length)) == 0 && isBoundary(p + length, end);
   }
 };
 
@@ -128,7 +138,7 @@ inline Rejection Walk::run(
   // Behind the last token `kinds` says 0. Nothing below takes that for a token, so nothing reads on after it.
 value:
   p = bytes + places[next];
-  // Most values are texts; a switch of ten cases is a jump the processor guesses less well.
+  // Most values are texts; a switch is a jump the processor guesses less well.
   if (kinds[next++] == '"') {
     if (target) {
       const uint8_t *const close = closingQuote(bytes + places[next]);
@@ -149,24 +159,18 @@ value:
       node = nullptr;
       inObject = false;
       goto open;
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': {
+    case '0': {
       const uint8_t *close = numberEnd(p, end);
       if (!close) return invalidJSON;
       if (target) keep(*target, p, size_t(close - p), Kind::number);
       goto afterValue;
     }
-    case 't':
-      if (!isLiteral(p, end, "true", 4)) return invalidJSON;
-      if (target) keep(*target, p, 4, Kind::boolean);
+    case 't': case 'n': {
+      const uint8_t *close = literalEnd(p, end);
+      if (!close) return invalidJSON;
+      if (target) keep(*target, p, size_t(close - p), *p == 'n' ? Kind::null : Kind::boolean);
       goto afterValue;
-    case 'f':
-      if (!isLiteral(p, end, "false", 5)) return invalidJSON;
-      if (target) keep(*target, p, 5, Kind::boolean);
-      goto afterValue;
-    case 'n':
-      if (!isLiteral(p, end, "null", 4)) return invalidJSON;
-      if (target) keep(*target, p, 4, Kind::null);
-      goto afterValue;
+    }
     default:
       return invalidJSON;
   }

@@ -2,8 +2,9 @@
 public struct TextRef {
   /// Never nil: empty text points anywhere.
   public var start: UnsafePointer<UInt8>
+  /// 0: the value is missing.
   public var length: UInt32
-  /// A hash of the bytes, for dictionaries; 0 length means the value is missing.
+  /// A hash of the bytes, for dictionaries: of projected columns, else 0.
   public var hash: UInt32
 
   @inlinable public init(start: UnsafePointer<UInt8>, length: UInt32, hash: UInt32) {

@@ -22,7 +22,7 @@ typedef struct {
   uint64_t low;
 } DecoderKey;
 
-/// The twin of Events.TextRef.
+/// The twin of Events.TextRef; only texts of projected columns have a hash.
 typedef struct {
   const uint8_t *_Nonnull start;
   uint32_t length;
