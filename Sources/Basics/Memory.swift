@@ -22,11 +22,13 @@ public enum Memory {
     var mappings: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
     var bytes = 0
 
-    /// The smallest that is large enough. What is left of it stays, unless it is too small for anybody.
+    /// What is left of it must not be too small for anybody.
+    func fits(_ mapping: Int, _ size: Int) -> Bool { mapping == size || mapping >= size + Memory.mappedBytes }
+
+    /// The smallest that is large enough. What is left of it stays.
     mutating func take(_ size: Int) -> UnsafeMutableRawPointer? {
       var best: Int?
-      for (index, mapping) in mappings.enumerated()
-      where mapping.bytes == size || mapping.bytes >= size + Memory.mappedBytes {
+      for (index, mapping) in mappings.enumerated() where fits(mapping.bytes, size) {
         if best.map({ mapping.bytes < mappings[$0].bytes }) ?? true { best = index }
       }
       guard let best else { return nil }
@@ -40,12 +42,24 @@ public enum Memory {
       return found.memory
     }
 
+    /// Together with what lies beside it, or pieces would become ever smaller.
     mutating func keep(_ memory: UnsafeMutableRawPointer, _ size: Int) -> Bool {
       guard bytes + size <= limit else { return false }
-      mappings.append((memory, size))
       bytes += size
+      var kept = (memory: memory, bytes: size)
+      mappings.removeAll { other in
+        let isBefore = other.memory + other.bytes == kept.memory
+        guard isBefore || kept.memory + kept.bytes == other.memory else { return false }
+        kept = (isBefore ? other.memory : kept.memory, kept.bytes + other.bytes)
+        return true
+      }
+      mappings.append(kept)
       return true
     }
+  }
+
+  private static func hasSpare(_ size: Int) -> Bool {
+    spare.withLock { spare in spare.mappings.contains { spare.fits($0.bytes, size) } }
   }
 
   private static func wholePages(_ bytes: Int) -> Int { (bytes + pageBytes - 1) & ~(pageBytes - 1) }
@@ -71,12 +85,14 @@ public enum Memory {
   ) {
     let old = max(capacity, 1) * MemoryLayout<T>.stride
     let new = max(larger, 1) * MemoryLayout<T>.stride
-    // What is small is copied to where huge pages fit; what is large keeps its pages.
-    if old >= hugeBytes * 2, new >= mappedBytes {
-      guard let moved = memory_remap(memory, old, new) else { fatalError("no memory for \(new) bytes") }
-      if new >= hugeBytes { madvise(moved, new, MADV_HUGEPAGE) }
-      memory = moved.bindMemory(to: T.self, capacity: larger)
-      return
+    // What is small is copied to where huge pages fit; what is large keeps its pages, unless others have been used already.
+    if old >= hugeBytes * 2, new >= mappedBytes, new < old || !hasSpare(wholePages(new)) {
+      // The system refuses what was put together from several mappings: that is copied, too.
+      if let moved = memory_remap(memory, old, new) {
+        if new >= hugeBytes { madvise(moved, new, MADV_HUGEPAGE) }
+        memory = moved.bindMemory(to: T.self, capacity: larger)
+        return
+      }
     }
     let moved = allocate(larger, of: T.self)
     moved.update(from: memory, count: min(capacity, larger))
