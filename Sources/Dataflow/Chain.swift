@@ -111,13 +111,15 @@ public final class Chain {
   /// Puts all that changed since the last commit into the transaction, which the caller completes and writes.
   public func commit(into transaction: Transaction) throws(Failure) {
     let newest = newestStamp
-    // Before anything is forgotten: what changed is published once, then it may go.
-    memory.publishSessions(lists: listsChanges, into: transaction)
-    forget()
+    let oldest = newest.map { $0 - horizon }
+    memory.beginPublishing(lists: listsChanges, into: transaction)
     memory.sortDirty()
     for index in memory.dirty.indices {
       memory.prefetchDirty(after: index)
       let slot = Int(memory.dirty[index])
+      // Before anything is forgotten: what changed is published once, then it may go.
+      memory.publish(slot, lists: listsChanges, into: transaction)
+      if let oldest { memory.forget(slot, oldest: oldest, gap: plan.topology.gapMilliseconds) }
       key.clear()
       KeyLayout.user(memory.users.slots[slot].key, into: &key)
       value.clear()
@@ -126,6 +128,7 @@ public final class Chain {
       memory.users.slots[slot].isDirty = false
     }
     memory.dirty.removeAll(keepingCapacity: true)
+    memory.endPublishing()
     try putNewUsers(into: transaction)
     memory.flush(newest: newest, lists: listsChanges, into: transaction)
     try identifiers.commit(into: transaction, hour: hour, key: &key, value: &value)
@@ -232,12 +235,5 @@ public final class Chain {
     }
     newUsers.clear()
     newUserCount = 0
-  }
-
-  /// Releases what no event within the horizon can reach any more. It must not show in any result.
-  private func forget() {
-    guard let newest = newestStamp else { return }
-    let oldest = newest - horizon
-    for index in memory.dirty { memory.forget(Int(index), oldest: oldest, gap: plan.topology.gapMilliseconds) }
   }
 }

@@ -102,17 +102,19 @@ final class CodedMemory {
     sessions.emitted.clear()
   }
 
-  /// Brings the views from the sessions of the last commit to those of this one.
+  /// Begins to bring the views from the sessions of the last commit to those of this one: then each changed user is published.
   ///
-  /// - `lists`: whether those that changed are put into the outbox, too.
-  func publishSessions(lists: Bool, into transaction: Transaction) {
+  /// - `lists`: whether sessions that changed are put into the outbox, too.
+  func beginPublishing(lists: Bool, into transaction: Transaction) { sessions?.listRetracted(lists, into: transaction) }
+
+  @inline(__always) func publish(_ slot: Int, lists: Bool, into transaction: Transaction) {
     guard let sessions else { return }
-    sessions.listRetracted(lists, into: transaction)
-    for slot in dirty {
-      sessions.publish(Int(slot), listing: lists ? dictionary : nil, into: transaction)
-      if sessions.emitted.count >= 4_096 { giveToViews(sessions) }
-    }
-    giveToViews(sessions)
+    sessions.publish(slot, listing: lists ? dictionary : nil, into: transaction)
+    if sessions.emitted.count >= 4_096 { giveToViews(sessions) }
+  }
+
+  func endPublishing() {
+    if let sessions { giveToViews(sessions) }
   }
 
   /// Sorts the changed users by key: RocksDB inserts ascending keys at a fraction of the cost.
@@ -146,6 +148,7 @@ final class CodedMemory {
     for funnel in funnels { funnel.flush(newest: newest, lists: lists, into: transaction) }
   }
 
+  /// Releases what no event within the horizon can reach any more. It must not show in any result.
   func forget(_ slot: Int, oldest: Int64, gap: Int64) {
     let user = users.slots + slot
     var past = 0

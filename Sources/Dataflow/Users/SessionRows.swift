@@ -4,6 +4,8 @@ import Events
 /// Retracted and asserted sessions as columns, in the order they were emitted. Reused from batch to batch.
 final class SessionRows {
   private let columns: SessionColumns
+  /// By column, what a session's own value is multiplied by.
+  private let factors: [Int128]
   private(set) var count = 0
   private var capacity = 1024
   private var time: UnsafeMutablePointer<Int64>
@@ -15,6 +17,14 @@ final class SessionRows {
 
   init(columns: SessionColumns) {
     self.columns = columns
+    factors = columns.sources.map { source in
+      guard case .own(_, let kind) = source else { return 0 }
+      return switch kind {
+      case .scaled(let scale): powerOfTen(scale)
+      case .exact: 2 * powerOfTen(18)
+      case .text: 0
+      }
+    }
     let capacity = capacity
     time = .allocate(capacity: capacity)
     user = .allocate(capacity: capacity)
@@ -52,17 +62,17 @@ final class SessionRows {
       case .text(let text): texts[index][count] = layout.text(session, text)
       case .number(let number): numbers[index][count] = layout.number(session, number)
       case .own(let own, let kind):
+        if case .text = kind {
+          texts[index][count] = 0
+          continue
+        }
         let value: Int64 =
           switch own {
           case .start: start
           case .duration: layout.end(session) - start
           case .events: layout.events(session)
           }
-        switch kind {
-        case .scaled(let scale): numbers[index][count] = Int128(value) * powerOfTen(scale)
-        case .exact: numbers[index][count] = Int128(value) * 2 * powerOfTen(18)
-        case .text: texts[index][count] = 0
-        }
+        numbers[index][count] = Int128(value) * factors[index]
       }
     }
     count += 1
