@@ -41,7 +41,9 @@ final class KafkaFeed: @unchecked Sendable {
     guard let queue else { return 0 }
     let show: @convention(c) (UnsafeMutablePointer<rd_kafka_message_t>?, UnsafeMutableRawPointer?) -> Void = {
       // It yields for the thread, whatever the handle.
-      if !Unmanaged<KafkaReader>.fromOpaque($1!).takeUnretainedValue().take($0!) { rd_kafka_yield(nil) }
+      let message = $0!
+      let wantsMore = Unmanaged<KafkaReader>.fromOpaque($1!)._withUnsafeGuaranteedRef { $0.take(message) }
+      if !wantsMore { rd_kafka_yield(nil) }
     }
     let count = rd_kafka_consume_callback_queue(
       queue, milliseconds, show, Unmanaged.passUnretained(reader).toOpaque())

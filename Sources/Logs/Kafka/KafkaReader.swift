@@ -13,7 +13,8 @@ final class KafkaReader: LogReader {
 
   /// What a read wants, and where it goes.
   private struct Wanted {
-    let slice: LogSlice
+    /// Held by whoever reads; for each record it would be retained.
+    let slice: Unmanaged<LogSlice>
     let bytes: Int
     let records: Int
   }
@@ -94,7 +95,7 @@ final class KafkaReader: LogReader {
     defer { feed.lock.unlock() }
     guard !feed.isClosed else { throw consumer.taken(partition) }
     settleDoubt()
-    wanted = Wanted(slice: slice, bytes: maxBytes, records: maxRecords)
+    wanted = Wanted(slice: .passUnretained(slice), bytes: maxBytes, records: maxRecords)
     defer { wanted = nil }
     let deadline = ClockGuard.monotonicMilliseconds() + KafkaReader.waitMilliseconds
     var wait = KafkaReader.waitMilliseconds
@@ -120,7 +121,7 @@ final class KafkaReader: LogReader {
   private var wantsMore: Bool {
     guard let wanted else { return false }
     return failure == nil && doubt == nil && restartAt == nil && (isToReadBack || position.offset < bound)
-      && wanted.slice.count < wanted.records && wanted.slice.byteCount < wanted.bytes
+      && wanted.slice._withUnsafeGuaranteedRef { $0.count < wanted.records && $0.byteCount < wanted.bytes }
   }
 
   /// Puts a message where it belongs; false when no other may follow now.
@@ -147,9 +148,11 @@ final class KafkaReader: LogReader {
     noteKey(message)
     let isLong = value.count > FileLog.lineLimit
     if isLong { longCheck = Checksum.crc32c(value) }
-    wanted!.slice.append(
-      UnsafeRawBufferPointer(rebasing: value[..<(isLong ? KafkaReader.kept : value.count)]),
-      fullLength: UInt32(clamping: value.count), stamp: stamp, offset: offset)
+    wanted!.slice._withUnsafeGuaranteedRef {
+      $0.append(
+        UnsafeRawBufferPointer(rebasing: value[..<(isLong ? KafkaReader.kept : value.count)]),
+        fullLength: UInt32(clamping: value.count), stamp: stamp, offset: offset)
+    }
     position.offset = offset + 1
     position.file = 1
     position.byte = stamp
