@@ -20,7 +20,8 @@ import Testing
   ]
   private static let scalars = [
     "0", "-0", "7", "-12.5", "1e3", "01", "1.", "-", "1x", "1e", "99999999999999999", "true", "false", "null", "trux",
-    "nul", "nulll", "fals", "falsy", "\"\"", "\"DE\"", "\"é\"", "\"x y\"", "\"\\u0041\"", "{}", "[]", "[1]", "{\"x\":1}",
+    "nul", "nulll", "fals", "falsy", "\"\"", "\"DE\"", "\"é\"", "\"x y\"", "\"\\u0041\"", "{}", "[]", "[1]",
+    "{\"x\":1}",
   ]
 
   /// A document of one of few shapes.
