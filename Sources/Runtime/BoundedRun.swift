@@ -28,6 +28,9 @@ public struct BoundedRun: Sendable {
     public var task = PartitionTask.Options()
     /// Of work beside something that is served.
     public var pace: Pace?
+    /// Whether answers are read from `topology`. If not, a partition's state is closed, and its memory given back, as soon as
+    /// the partition is at its end.
+    public var isAnswering = true
 
     public init(memory: Int, threads: Int) {
       self.memory = memory
@@ -96,6 +99,7 @@ public struct BoundedRun: Sendable {
       threads: options.threads, mode: .toEnd, partitionsInProcess: generation.partitionCount)
     live.task = task
     live.pace = options.pace
+    live.isAnswering = options.isAnswering
     let topology = try LiveTopology(
       generation, budget: MemoryBudget(bytes: options.memory), options: live, onStop: onStop
     ) { positions throws(Failure) in

@@ -37,6 +37,8 @@ public final class LiveTopology: Sendable {
     public var task = PartitionTask.Options()
     /// Of the process's partitions, to share its memory among.
     public var partitionsInProcess: Int
+    /// Whether answers are read; if not, a partition's store is open for as long as the partition is worked on.
+    public var isAnswering = true
     /// Of a generation that is built beside others.
     public var pace: Pace?
     /// Where members of a group leave states for each other.
@@ -114,7 +116,7 @@ public final class LiveTopology: Sendable {
         stop(partition, error)
       }
     }
-    self.stores = Mutex(stores)
+    self.stores = Mutex(options.isAnswering ? stores : [:])
     pool = WorkerPool(
       tasks, threads: options.threads, mode: options.mode, pace: options.pace, stopped: stopped
     ) {

@@ -26,8 +26,10 @@ public final class PartitionTask {
   private let emitter: Emitter?
   private let hasDeadLetters: Bool
 
-  private let slice = LogSlice()
-  private let batch: EventBatch
+  // Made when the first batch is read: from memory that partitions which are finished have given back.
+  private lazy var slice = LogSlice()
+  private lazy var batch = EventBatch(projection: projection)
+  private let projection: Projection
   private let transaction = Transaction()
   private var scratch = RejectedRecords.Scratch()
   private var encoded = ByteWriter()
@@ -82,7 +84,7 @@ public final class PartitionTask {
     chain = try Chain(
       plan: plan, store: store, hasStamps: log.hasStamps, bytes: bytes, outputs: outputs, stopwatch: stopwatch)
     hasDeadLetters = outputs.topics[.deadLetters] != nil
-    batch = EventBatch(projection: plan.projection)
+    projection = plan.projection
     if let stored = try PartitionTask.position(in: store) {
       position = stored
     } else {

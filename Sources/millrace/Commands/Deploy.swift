@@ -64,7 +64,8 @@ enum Deploy {
       throw .invalid(
         "--max-share is for --server URL: without a server nothing is served beside it; --threads sets the threads")
     }
-    let options = try place.runOptions(arguments)
+    var options = try place.runOptions(arguments)
+    options.isAnswering = false
     var outcome = Outcome(topology: generations.topology)
     switch try generations.next(file, from: input, start: try start(arguments), isReplay: isReplay) {
     case .unchanged(let live):

@@ -1,6 +1,5 @@
 import Basics
 import Dataflow
-import Foundation
 import Logs
 import Runtime
 
@@ -70,6 +69,7 @@ enum Run {
 
   private static func options(_ arguments: Arguments, _ place: Place) throws(Failure) -> BoundedRun.Options {
     var options = try place.runOptions(arguments)
+    options.isAnswering = false
     if let records = try arguments.integer("batch-records", in: 1...1_000_000) {
       options.task.batchRecords = records
       options.task.batchBytes = 1 << 30
