@@ -6,26 +6,33 @@ import Basics
 final class RadixSort {
   private static let digitBits = 11
   private static let digits = 1 << digitBits
+  /// So many are compared, not counted: there would be more digits to look at than keys.
+  private static let few = 32
 
   private let counts: UnsafeMutablePointer<Int32>
   private var keys: UnsafeMutablePointer<UInt64>
   private var values: UnsafeMutablePointer<Int64>
   private var keyCapacity = 1
   private var valueCapacity = 1
+  /// By group, where its keys go.
+  private var places: UnsafeMutablePointer<Int32>
+  private var placeCapacity = 1
 
   init() {
     counts = .allocate(capacity: RadixSort.digits)
     keys = Memory.allocate(keyCapacity)
     values = Memory.allocate(valueCapacity)
+    places = Memory.allocate(placeCapacity)
   }
 
   deinit {
     counts.deallocate()
     Memory.deallocate(keys, keyCapacity)
     Memory.deallocate(values, valueCapacity)
+    Memory.deallocate(places, placeCapacity)
   }
 
-  var byteCount: Int { RadixSort.digits * 4 + keyCapacity * 8 + valueCapacity * 8 }
+  var byteCount: Int { RadixSort.digits * 4 + keyCapacity * 8 + valueCapacity * 8 + placeCapacity * 4 }
 
   /// Sorts by key; `values` move with their keys. Digits all keys agree on cost nothing.
   func sort(_ keys: UnsafeMutablePointer<UInt64>, _ values: UnsafeMutablePointer<Int64>? = nil, count: Int) {
@@ -37,7 +44,7 @@ final class RadixSort {
       isSorted = isSorted && keys[index - 1] <= keys[index]
     }
     if isSorted { return }
-    if count <= 32 { return insert(keys, values, count) }
+    if count <= RadixSort.few { return insert(keys, values, count) }
     reserve(count, hasValues: values != nil)
     var from = (keys: keys, values: values)
     var to = (keys: self.keys, values: values == nil ? nil : Optional(self.values))
@@ -52,6 +59,43 @@ final class RadixSort {
     guard from.keys != keys else { return }
     keys.update(from: from.keys, count: count)
     if let values { values.update(from: from.values!, count: count) }
+  }
+
+  /// Sorts by key as `sort` does, for keys whose upper half is one of `groups` numbers with a few keys each, which mostly come in
+  /// order: each group is one digit, and what is counted and written next mostly lies beside what was before.
+  func sort(_ keys: UnsafeMutablePointer<UInt64>, _ values: UnsafeMutablePointer<Int64>?, count: Int, groups: Int) {
+    guard count > 1 else { return }
+    reserve(count, hasValues: values != nil)
+    if groups + 1 > placeCapacity {
+      let larger = max(groups + 1, placeCapacity * 2)
+      Memory.deallocate(places, placeCapacity)
+      places = Memory.allocate(larger)
+      placeCapacity = larger
+    }
+    let places = places
+    places.initialize(repeating: 0, count: groups + 1)
+    for index in 0..<count { places[Int(keys[index] >> 32) &+ 1] &+= 1 }
+    for group in 0..<groups { places[group &+ 1] &+= places[group] }
+    for index in 0..<count {
+      let group = Int(keys[index] >> 32)
+      let at = Int(places[group])
+      places[group] &+= 1
+      self.keys[at] = keys[index]
+      if let values { self.values[at] = values[index] }
+    }
+    keys.update(from: self.keys, count: count)
+    values?.update(from: self.values, count: count)
+    // Now each place is where the next group begins.
+    var start = 0
+    for group in 0..<groups {
+      let end = Int(places[group])
+      if end - start > RadixSort.few {
+        sort(keys + start, values.map { $0 + start }, count: end - start)
+      } else if end - start > 1 {
+        insert(keys + start, values.map { $0 + start }, end - start)
+      }
+      start = end
+    }
   }
 
   private typealias Column = (keys: UnsafeMutablePointer<UInt64>, values: UnsafeMutablePointer<Int64>?)
@@ -86,7 +130,6 @@ final class RadixSort {
     }
   }
 
-  /// A few keys: counting would look at more digits than there are keys.
   private func insert(
     _ keys: UnsafeMutablePointer<UInt64>, _ values: UnsafeMutablePointer<Int64>?, _ count: Int
   ) {

@@ -15,6 +15,7 @@ final class MemberLog {
   /// This many, from the start, are sorted and each there once.
   private var compactCount = 0
   private let sorter: RadixSort
+  private static let few = 8
 
   init(isSet: Bool, sorter: RadixSort) {
     self.sorter = sorter
@@ -54,7 +55,7 @@ final class MemberLog {
   /// Sorts by (cell, member) and puts equal ones together; members whose numbers add up to nothing are dropped.
   func compact() {
     guard compactCount < count else { return }
-    pack()
+    sort()
     if let values {
       var kept = 0
       var index = 0
@@ -82,14 +83,20 @@ final class MemberLog {
     compactCount = count
   }
 
-  /// Sorts with cell and member pushed together, so that the bits between them are no digits to count.
-  private func pack() {
-    var cells: UInt64 = 0
+  /// Sorts by cell and member.
+  private func sort() {
     var members: UInt64 = 0
+    var last: UInt64 = 0
     for index in 0..<count {
-      cells |= keys[index] >> 32
+      last = max(last, keys[index] >> 32)
       members |= keys[index] & 0xFFFF_FFFF
     }
+    let cells = Int(last) + 1
+    if count / 2 < cells * MemberLog.few, cells < count * 2 {
+      sorter.sort(keys, values, count: count, groups: cells)
+      return
+    }
+    // Pushed together, so that the bits between them are no digits to count.
     let bits = UInt64(64 - members.leadingZeroBitCount)
     let mask = (UInt64(1) << bits) - 1
     for index in 0..<count { keys[index] = (keys[index] >> 32) << bits | keys[index] & mask }

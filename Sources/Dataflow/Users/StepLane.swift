@@ -59,8 +59,8 @@ struct StepLane: BitwiseCopyable {
 
   /// Forgets steps before `time`.
   mutating func removeBefore(_ time: Int64) {
+    guard count > 0, steps![0].time < time else { return }
     let index = firstIndex(atOrAfter: time)
-    guard index > 0 else { return }
     steps!.update(from: steps! + index, count: Int(count) - index)
     count -= Int32(index)
   }
