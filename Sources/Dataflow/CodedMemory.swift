@@ -69,9 +69,13 @@ final class CodedMemory {
         slot = users.add(keys[row])
         if !users.isComplete { lookups.add(keys[row], slot) }
       }
-      users.slots[Int(slot)].touched = batch
-      if let sessions = users.slots[Int(slot)].sessions { Memory.prefetch(sessions) }
-      if let lanes = users.slots[Int(slot)].lanes { Memory.prefetch(lanes) }
+      let user = users.slots + Int(slot)
+      user.pointee.touched = batch
+      // Events mostly belong to the last session.
+      if let sessions = user.pointee.sessions {
+        Memory.prefetch(sessions + (Int(user.pointee.sessionCount) - 1) * users.layout.stride)
+      }
+      if let lanes = user.pointee.lanes { Memory.prefetch(lanes) }
       scratch.slots[row] = slot
     }
     try lookups.read(from: store) { slot, bytes throws(Failure) in

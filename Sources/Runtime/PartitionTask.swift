@@ -142,7 +142,7 @@ public final class PartitionTask {
       if emitter.isOpening || mustWaitForOutputs { return .heldUp }
       try catchUp(emitter)
     }
-    stopwatch.begin()
+    stopwatch.beginBatch()
     try readSlice()
     stopwatch.lap(.read)
     guard slice.count > 0 else { return try rest() }
@@ -203,7 +203,7 @@ public final class PartitionTask {
 
   private func commitNow() throws(Failure) {
     guard uncommittedSince != nil else { return }
-    stopwatch.begin()
+    stopwatch.beginCommit()
     try chain.commit(into: transaction)
     encoded.clear()
     position.encode(into: &encoded)

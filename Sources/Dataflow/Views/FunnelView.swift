@@ -18,6 +18,9 @@ final class FunnelView {
   private let dictionary: TextDictionary
   private let total: CellTable
   private let byValue: CellTable?
+  /// Users at level 1.
+  private let entered: MemberLog
+  private let enteredByValue: MemberLog?
   private let totalWriter: CellWriter
   private let byWriter: CellWriter?
 
@@ -25,6 +28,8 @@ final class FunnelView {
   private var capacity = 0
   /// Steps by event type's code, a bit each: codes of the declared types are given first and so are small.
   private var stepsOfType: [UInt64] = []
+  /// A bit for each step with a filter.
+  private let filtered: UInt64
   /// What buckets said before a change; their samples lie behind each other in `samples`.
   private var pending: [Pending] = []
   private var samples: UnsafeMutablePointer<Int64>
@@ -51,10 +56,13 @@ final class FunnelView {
     strict = plan.definition.strictIncrease
     let grains = plan.grains
     total = CellTable(schema: plan.schema(dimensions: 0), dictionary: dictionary, sorter: sorter)
+    entered = total.columns[0].members!
     totalWriter = CellWriter(table: table, grains: grains, clock: clock, sorter: sorter)
     let hasBy = plan.by != nil
     byValue = hasBy ? CellTable(schema: plan.schema(dimensions: 1), dictionary: dictionary, sorter: sorter) : nil
+    enteredByValue = byValue?.columns[0].members
     byWriter = hasBy ? CellWriter(table: table + 1, grains: grains, clock: clock, sorter: sorter) : nil
+    filtered = plan.filters.enumerated().reduce(0) { $0 | ($1.element == nil ? 0 : 1 << UInt64($1.offset)) }
     matches = .allocate(capacity: 1)
     samples = .allocate(capacity: sampleCapacity * steps)
     for (step, declared) in plan.definition.steps.enumerated() {
@@ -79,7 +87,9 @@ final class FunnelView {
       if let filter = plan.filters[step] { filter.evaluate(rows, dictionary, into: matches + step * capacity) }
     }
     let by = plan.by.map { rows.texts[$0] }
+    let ahead = 8
     for index in 0..<rows.selected {
+      if index + ahead < rows.selected { touch(Int(rows.selection[index + ahead]), eventType, slots) }
       let row = Int(rows.selection[index])
       let type = Int(eventType[row])
       guard type < stepsOfType.count else { continue }
@@ -87,7 +97,7 @@ final class FunnelView {
       while left != 0 {
         let step = left.trailingZeroBitCount
         left &= left - 1
-        if plan.filters[step] != nil, matches[step * capacity + index] != 1 { continue }
+        if filtered >> UInt64(step) & 1 != 0, matches[step * capacity + index] != 1 { continue }
         insert(Int(slots[row]), step, rows.time[row], step == 0 ? (by?[row] ?? 0) : 0)
       }
     }
@@ -110,6 +120,17 @@ final class FunnelView {
     for step in 0..<steps { users.lane(slot, plan.firstLane + step).pointee.removeBefore(bucket) }
   }
 
+  /// Asks for the ends of the user's lists of steps, where most steps are looked for.
+  @inline(__always) private func touch(
+    _ row: Int, _ eventType: UnsafePointer<UInt32>, _ slots: UnsafePointer<Int32>
+  ) {
+    guard Int(eventType[row]) < stepsOfType.count, let all = users.slots[Int(slots[row])].lanes else { return }
+    let lanes = all + plan.firstLane
+    for step in 0..<steps where lanes[step].count > 0 {
+      Memory.prefetch(lanes[step].steps! + Int(lanes[step].count) - 1)
+    }
+  }
+
   private func insert(_ slot: Int, _ step: Int, _ time: Int64, _ by: UInt32) {
     let lanes = users.lane(slot, plan.firstLane)
     let path = FunnelPath(lanes: lanes, steps: steps, within: within, strict: strict)
@@ -118,7 +139,7 @@ final class FunnelView {
       // An entry that reaches nothing further changes no time between steps.
       if path.level(of: time) == 1 {
         if lanes.pointee.insert(StepTime(time: time, by: by), users.pool) {
-          reach(1, user, Timestamp.floor(time, to: BucketClock.quarter), by)
+          enter(user, Timestamp.floor(time, to: BucketClock.quarter), by)
         }
         return
       }
@@ -190,14 +211,13 @@ final class FunnelView {
     pending.append(Pending(scope: scope, bucket: bucket, level: level))
   }
 
-  private func reach(_ level: Int, _ user: UInt32, _ bucket: Int64, _ by: UInt32) {
+  /// The user is at level 1.
+  private func enter(_ user: UInt32, _ bucket: Int64, _ by: UInt32) {
     var code: UInt32 = 0
-    let cell = total.cell(bucket: bucket, key: &code)
-    for level in 0..<level { total.columns[level].members!.insert(cell: cell, member: user) }
-    guard let byValue else { return }
+    entered.insert(cell: total.cell(bucket: bucket, key: &code), member: user)
+    guard let byValue, let enteredByValue else { return }
     code = by
-    let byCell = byValue.cell(bucket: bucket, key: &code)
-    for level in 0..<level { byValue.columns[level].members!.insert(cell: byCell, member: user) }
+    enteredByValue.insert(cell: byValue.cell(bucket: bucket, key: &code), member: user)
   }
 
   private func reserve(_ rows: Int) {
