@@ -4,9 +4,9 @@ import Synchronization
 
 /// Memory of a column or a table that grows: plain values, no initialization, no destruction.
 ///
-/// Large ones are mapped by themselves. From 4 MiB on, growing moves page tables, not bytes; pages are touched when they are
-/// used, not when they are set aside; fresh ones are zero without anybody clearing them; and huge pages spare the misses of
-/// random access. malloc would copy, and fault every page in again at each doubling.
+/// Large ones are mapped by themselves. From 4 MiB on, growing moves page tables, not bytes, unless memory that was used before
+/// is spare; pages are touched when they are used, not when they are set aside; fresh ones are zero without anybody clearing
+/// them; and huge pages spare the misses of random access. malloc would copy, and fault every page in again at each doubling.
 public enum Memory {
   private static let mappedBytes = 1 << 20
   private static let hugeBytes = 2 << 20

@@ -7,7 +7,7 @@ using namespace millrace;
 namespace {
 
 /// Of the value that begins with this token.
-Kind kindOf(uint8_t token) {
+Kind valueKind(uint8_t token) {
   switch (token) {
     case '"': return Kind::text;
     case '{': return Kind::object;
@@ -46,14 +46,14 @@ Shape::Shape(const uint8_t *bytes, size_t length, const Outline &outline, const 
 /// The slot of the value that comes next.
 uint16_t Shape::take(const Node *target, Kind kind) {
   const size_t place = target ? target->slot : filled.size() - 1;
-  isForWalk |= place > UINT16_MAX || (target && filled[place].kind != Kind::absent);
+  mustWalk |= place > UINT16_MAX || (target && filled[place].kind != Kind::absent);
   if (target) filled[place].kind = kind;
   return uint16_t(place);
 }
 
 void Shape::learn(const uint8_t *bytes, size_t length, const Outline &outline, size_t &next, const Node *target) {
   const size_t token = next++;
-  const Kind kind = kindOf(outline.kinds[token]);
+  const Kind kind = valueKind(outline.kinds[token]);
   if (kind == Kind::text) return;
   const uint16_t slot = take(target, kind);
   const bool isContainer = kind == Kind::object || kind == Kind::array;
@@ -102,7 +102,7 @@ void Shape::learnName(
 }
 
 bool Shape::read(const uint8_t *bytes, size_t length, const Outline &outline, Slot *slots) const {
-  if (isForWalk || outline.count != kinds.size() || memcmp(outline.kinds, kinds.data(), kinds.size())) return false;
+  if (mustWalk || outline.count != kinds.size() || memcmp(outline.kinds, kinds.data(), kinds.size())) return false;
   const uint8_t *const end = bytes + length;
   const uint16_t *const places = outline.places;
   memcpy(static_cast<void *>(slots), filled.data(), filled.size() * sizeof(Slot));
@@ -181,8 +181,10 @@ void Shapes::note(
   Entry *least = set;
   for (Entry *entry = set; entry != set + ways; ++entry) {
     if (entry->lead < least->lead) least = entry;
+    if (entry->lead == 0 || entry->hash != hash) continue;
     // Names that mean something else make another shape of the same tokens.
-    if (entry->lead == 0 || entry->hash != hash || entry->shape) continue;
+    if (entry->shape && !entry->shape->isForWalk()) continue;
+    if (entry->shape) return;
     if (used >= room) return;
     entry->shape = std::make_unique<Shape>(bytes, length, outline, root, slotCount);
     used += entry->shape->byteCount();

@@ -23,6 +23,8 @@ class Shape {
   /// A precondition: the outline is that of these bytes, has no backslash, and its strings are whole.
   bool read(const uint8_t *bytes, size_t length, const Outline &outline, Slot *slots) const;
 
+  /// Some slot was found twice, or there are too many of them: such documents are not read here.
+  bool isForWalk() const { return mustWalk; }
   size_t byteCount() const;
 
  private:
@@ -58,8 +60,7 @@ class Shape {
   std::vector<Meaning> meanings;
   std::vector<Value> values;
   std::vector<uint8_t> texts;
-  /// Some slot was found twice, or there are too many of them. That is for the walk.
-  bool isForWalk = false;
+  bool mustWalk = false;
 
   /// Reads on from `next`, and leaves it behind the value.
   void learn(const uint8_t *bytes, size_t length, const Outline &outline, size_t &next, const Node *target);

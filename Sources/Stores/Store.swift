@@ -57,7 +57,7 @@ public final class Store: @unchecked Sendable {
     rocksdb_options_set_level0_file_num_compaction_trigger(options, 8)
     rocksdb_options_set_max_background_jobs(options, 2)
     rocksdb_options_set_max_open_files(options, Store.openFiles(stores: settings.stores))
-    // Sixteen threads are begun for each store, whether or not there is anything to open.
+    // By default sixteen threads are begun for each store, whether or not there is anything to open.
     rocksdb_options_set_max_file_opening_threads(options, 4)
     rocksdb_options_set_keep_log_file_num(options, 2)
     rocksdb_options_set_max_log_file_size(options, 1 << 20)

@@ -37,6 +37,25 @@ import Testing
     #expect(time(#""2026-03-01\u005400:00:00\u005a""#) == Timestamp("2026-03-01")!.milliseconds)
   }
 
+  /// The date that was read last is known, and only that.
+  @Test func datesBeforeDoNotMatter() {
+    var random = SeededRandom(seed: 12)
+    let dates = [
+      "2026-03-01", "2026-03-02", "2026-03-31", "2026-02-30", "2024-02-29", "2023-02-29", "2026-13-01", "1970-01-01",
+      "0026-03-01", "2026-03-0x", "2126-03-01", "26-03-01", String(repeating: #"\u0000"#, count: 10), "\u{7f}026-03-01",
+    ]
+    let batch = EventBatch(projection: Projection())
+    for _ in 0..<200 {
+      let records = (0..<Int.random(in: 1...20, using: &random)).map { _ in
+        let time = "\(dates.randomElement(using: &random)!)T0\(Int.random(in: 0...9, using: &random)):00:00Z"
+        return #"{"event_id":"e","event_type":"t","user_id":"u","timestamp":"\#(time)"}"#
+      }
+      let rows = batch.rows(records.map { Array($0.utf8) })
+      for (row, record) in zip(rows, records) { #expect(row == decodeOne(record), "\(record)") }
+    }
+    #expect(time("\"\(dates[12])T00:00:00Z\"") == nil)
+  }
+
   @Test func numbers() {
     let table: [(String, Int64?)] = [
       ("0", 0), ("-0", 0), ("-0.0e9", 0), ("1700000000000", 1_700_000_000_000),
