@@ -147,6 +147,7 @@ final class KafkaReader: LogReader {
     guard let stamp = stamp(of: message) else { return }
     noteKey(message)
     let isLong = value.count > FileLog.lineLimit
+    if !value.isEmpty { askForNext(behind: value) }
     if isLong { longCheck = Checksum.crc32c(value) }
     wanted!.slice._withUnsafeGuaranteedRef {
       $0.append(
@@ -157,6 +158,13 @@ final class KafkaReader: LogReader {
     position.file = 1
     position.byte = stamp
     endSeenAt = nil
+  }
+
+  /// The values of a record batch stand behind each other where another core has just put them: it is this copy, and not what
+  /// is done with the values later, that would wait for them. The next one is taken to be as long as this one.
+  private func askForNext(behind value: UnsafeRawBufferPointer) {
+    let end = value.baseAddress! + value.count
+    for line in stride(from: 0, to: min(value.count, KafkaReader.kept), by: 64) { Memory.prefetch(end + line) }
   }
 
   /// What is known only when the last record of the slice is.
