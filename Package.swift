@@ -57,7 +57,9 @@ let package = Package(
       dependencies: [
         "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Collector", "Service", "Workload", "Bench",
         "Doctor", "Requests",
-      ]),
+      ],
+      // The program's malloc and operator new (see docs/DECISIONS.md).
+      linkerSettings: [.linkedLibrary("tcmalloc_minimal")]),
 
     .target(name: "MillraceClient", dependencies: ["Requests"]),
     .target(name: "Requests", dependencies: [.target(name: "CCurl", condition: .when(platforms: [.linux]))]),

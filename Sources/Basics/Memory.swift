@@ -109,10 +109,6 @@ public enum Memory {
     if !isKept { munmap(memory, bytes) }
   }
 
-  /// Has malloc keep what is freed: what a commit frees the next one needs. By default blocks of 128 KiB go back to the
-  /// system at once, which interrupts every core, and are faulted in again. For the whole process; once, at its start.
-  public static func keepFreed() { memory_keep_freed(32 << 20, 64 << 20) }
-
   /// Keeps up to so many bytes of large tables that were given back, and never less than before.
   public static func keepSpare(_ bytes: Int) { spare.withLock { $0.limit = max($0.limit, bytes) } }
 

@@ -29,7 +29,6 @@ enum Millrace {
     // Writing past a limit on file sizes is an error to be reported like a full disk, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     raiseOpenFiles()
-    Memory.keepFreed()
     // Not exit(3): it takes RocksDB's globals down while a thread that just ended may still be closing its store. Everything
     // committed and printed is with the system by now.
     _exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -7,9 +7,6 @@
 // is no memory.
 void *memory_remap(void *memory, size_t old_bytes, size_t new_bytes);
 
-// Tells malloc to keep blocks below `block_bytes`, and up to `kept_bytes` of free memory at the end of a heap, when they are freed.
-void memory_keep_freed(int block_bytes, int kept_bytes);
-
 // Asks for the cache line of an address, and does not wait for it.
 static inline void memory_prefetch(const void *address) { __builtin_prefetch(address); }
 
