@@ -2,10 +2,12 @@
 // COUNTED_ALLOCATIONS has allocations and bytes asked for.
 //
 // The Swift runtime, RocksDB and simdjson all end in these functions, so nothing in the process escapes. A realloc is an
-// allocation: it may move, and a loop that grows something is what is looked for.
+// allocation: it may move, and a loop that grows something is what is looked for. What C++ makes is counted here, too: tcmalloc
+// has an operator new that does not call malloc, and whether it or the standard library's is found first is the linker's affair.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -52,6 +54,20 @@ int posix_memalign(void **made, size_t alignment, size_t size) {
   count(size);
   return NEXT(posix_memalign)(made, alignment, size);
 }
+
+void *memalign(size_t alignment, size_t size) {
+  count(size);
+  return NEXT(memalign)(alignment, size);
+}
+
+// operator new and new[] of C++: plain, with std::nothrow, and with an alignment. Nothing here lacks memory.
+typedef struct { char none; } Nothrow;
+void *_Znwm(size_t size) { return malloc(size); }
+void *_Znam(size_t size) { return malloc(size); }
+void *_ZnwmRKSt9nothrow_t(size_t size, const Nothrow *nothrow) { return malloc(size); }
+void *_ZnamRKSt9nothrow_t(size_t size, const Nothrow *nothrow) { return malloc(size); }
+void *_ZnwmSt11align_val_t(size_t size, size_t alignment) { return memalign(alignment, size); }
+void *_ZnamSt11align_val_t(size_t size, size_t alignment) { return memalign(alignment, size); }
 
 // The program ends with _exit, which runs no destructors.
 void _exit(int code) {
