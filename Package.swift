@@ -58,7 +58,7 @@ let package = Package(
         "Basics", "Settings", "Events", "Logs", "Dataflow", "Runtime", "Collector", "Service", "Workload", "Bench",
         "Doctor", "Requests",
       ],
-      // The program's malloc and operator new (see docs/DECISIONS.md).
+      // The program's malloc (see docs/DECISIONS.md).
       linkerSettings: [.linkedLibrary("tcmalloc_minimal")]),
 
     .target(name: "MillraceClient", dependencies: ["Requests"]),

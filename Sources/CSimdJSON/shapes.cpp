@@ -182,9 +182,11 @@ void Shapes::note(
   for (Entry *entry = set; entry != set + ways; ++entry) {
     if (entry->lead < least->lead) least = entry;
     if (entry->lead == 0 || entry->hash != hash) continue;
-    // Names that mean something else make another shape of the same tokens.
-    if (entry->shape && !entry->shape->isForWalk()) continue;
-    if (entry->shape) return;
+    if (entry->shape) {
+      if (entry->shape->isForWalk()) return;
+      // Names that mean something else make another shape of the same tokens.
+      continue;
+    }
     if (used >= room) return;
     entry->shape = std::make_unique<Shape>(bytes, length, outline, root, slotCount);
     used += entry->shape->byteCount();
