@@ -17,7 +17,6 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
     .systemLibrary(name: "CMaxMind", pkgConfig: "libmaxminddb", providers: [.apt(["libmaxminddb-dev"])]),
     .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
@@ -25,6 +24,7 @@ let package = Package(
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
     .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O2"])]),
 
     // What a browser is given, as part of the program: no path to get wrong where it is deployed.
@@ -69,6 +69,7 @@ let package = Package(
     .testTarget(name: "BasicsTests", dependencies: ["Seeded", "Basics"]),
     .testTarget(
       name: "SettingsTests", dependencies: ["Seeded", "Settings", "Dataflow", "Basics"], exclude: ["Scripts"]),
+    .testTarget(name: "StoresTests", dependencies: ["Seeded", "Stores", "Basics"]),
     .testTarget(name: "EventsTests", dependencies: ["Seeded", "Events", "Basics"]),
     // What others compress, by the libraries alone.
     .target(name: "Compressed", dependencies: ["CZstd", "CZlib"], path: "Tests/Compressed"),

@@ -16,6 +16,8 @@ public final class Store: @unchecked Sendable {
     /// In RocksDB's memory environment: for tests, and nothing else.
     public var inMemory = false
     public var readOnly = false
+    /// A commit of so many bytes is written as a table; nil for half of what RocksDB gathers before it writes one.
+    public var tableBytes: Int?
 
     public init(budget: MemoryBudget, stores: Int, merging: (any Merging)? = nil) {
       self.budget = budget
@@ -34,11 +36,22 @@ public final class Store: @unchecked Sendable {
   private let options: OpaquePointer
   private let tableOptions: OpaquePointer
   private let environment: OpaquePointer?
-  private let writeOptions: OpaquePointer
+  let writeOptions: OpaquePointer
   private let readOptions: OpaquePointer
   // RocksDB refers to the budget's cache for as long as it is open.
   let budget: MemoryBudget
   let changes = ChangeLog()
+  /// A commit of so many bytes is written as a table, which has this name until RocksDB has it.
+  let tableBytes: Int
+  let tablePath: String
+  /// A commit went to RocksDB's log since what is in memory was last known to be in files.
+  let hasLogged = Atomic<Bool>(true)
+
+  static let blockBytes = 16 << 10
+  static let filterBits = 10.0
+  static let formatVersion: Int32 = 5
+  /// With so many files that nobody compacted RocksDB begins to hold writers up.
+  static let level0Files = 20
 
   public init(path: String, _ settings: Options) throws(Failure) {
     self.path = path
@@ -47,6 +60,9 @@ public final class Store: @unchecked Sendable {
     rocksdb_options_set_create_if_missing(options, 1)
     writeBufferBytes = settings.budget.writeBuffer(stores: settings.stores)
     rocksdb_options_set_write_buffer_size(options, writeBufferBytes)
+    rocksdb_options_set_level0_slowdown_writes_trigger(options, Int32(Store.level0Files))
+    tablePath = "\(path)/commit.table"
+    tableBytes = settings.inMemory ? .max : settings.tableBytes ?? writeBufferBytes / 2
     rocksdb_options_set_max_write_buffer_number(options, 2)
     rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
     // What memory is flushed to is soon compacted into what is compressed.
@@ -68,9 +84,10 @@ public final class Store: @unchecked Sendable {
     // Index and filter blocks count against the cache, or memory grows with the state.
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(tableOptions, 1)
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(tableOptions, 1)
-    rocksdb_block_based_options_set_filter_policy(tableOptions, rocksdb_filterpolicy_create_bloom_full(10))
-    rocksdb_block_based_options_set_block_size(tableOptions, 16 << 10)
-    rocksdb_block_based_options_set_format_version(tableOptions, 5)
+    rocksdb_block_based_options_set_filter_policy(
+      tableOptions, rocksdb_filterpolicy_create_bloom_full(Store.filterBits))
+    rocksdb_block_based_options_set_block_size(tableOptions, Store.blockBytes)
+    rocksdb_block_based_options_set_format_version(tableOptions, Store.formatVersion)
     rocksdb_options_set_block_based_table_factory(options, tableOptions)
     if let merging = settings.merging {
       rocksdb_options_set_merge_operator(options, MergeOperator.make(merging))
@@ -97,6 +114,8 @@ public final class Store: @unchecked Sendable {
       throw error
     }
     database = handle!
+    // Of a process that died over it.
+    if !settings.readOnly { unlink(tablePath) }
     number = Store.numbers.add(1, ordering: .relaxed).newValue
   }
 
@@ -114,16 +133,6 @@ public final class Store: @unchecked Sendable {
     rocksdb_options_destroy(options)
     rocksdb_block_based_options_destroy(tableOptions)
     if let environment { rocksdb_env_destroy(environment) }
-  }
-
-  /// Writes all of it or nothing, and empties the transaction.
-  public func commit(_ transaction: Transaction) throws(Failure) {
-    let marks = transaction.marks
-    changes.begin(marks)
-    // Also of one that failed: nobody knows what of it is there.
-    defer { changes.end(marks) }
-    try checked(path) { rocksdb_write(database, writeOptions, transaction.handle, $0) }
-    transaction.clear()
   }
 
   public func get(_ key: UnsafeRawBufferPointer) throws(Failure) -> StoredBytes? {

@@ -50,6 +50,55 @@ import Testing
     #expect(offsets.count > 20, "the cuts fell between few commits: \(offsets.sorted())")
   }
 
+  /// Of commits that are tables and commits that are not none may be there without those before it. Method: stores that stopped at
+  /// different places, each with its log whole, cut in half, and gone, as a machine that fails leaves it.
+  @Test func tablesAndLogAreOneSequence() throws {
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let input = directory.appending(path: "events.ndjson").path
+    try writeEvents(400, to: input)
+    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
+    let expected = try finish(directory.appending(path: "whole").path, plan, input)
+    var behindTables = 0
+    for steps in 1...12 {
+      let stopped = directory.appending(path: "stopped-\(steps)").path
+      try stop(stopped, plan, input, steps: steps)
+      let files = try FileManager.default.contentsOfDirectory(atPath: stopped)
+      let log = try #require(files.filter { $0.hasSuffix(".log") }.max())
+      let length = try #require(FileManager.default.attributesOfItem(atPath: "\(stopped)/\(log)")[.size] as? Int)
+      if length > 0, files.contains(where: { $0.hasSuffix(".sst") }) { behindTables += 1 }
+      for cut in Set([0, length / 2, length]) {
+        let copy = directory.appending(path: "copy").path
+        try FileManager.default.copyItem(atPath: stopped, toPath: copy)
+        #expect(truncate("\(copy)/\(log)", off_t(cut)) == 0)
+        _ = try checkPosition(copy, plan, cut)
+        #expect(try finish(copy, plan, input) == expected, "stopped after \(steps), its log cut at byte \(cut)")
+        try FileManager.default.removeItem(atPath: copy)
+      }
+    }
+    #expect(behindTables > 3, "few had commits of both kinds: \(behindTables)")
+  }
+
+  /// Commits of one record, which go to the log, and of twenty, which are tables, in turn.
+  private func stop(_ path: String, _ plan: Plan, _ input: String, steps: Int) throws {
+    var storeOptions = options
+    storeOptions.tableBytes = 700
+    let store = try Store(path: path, storeOptions)
+    var bound: Int64 = 0
+    for step in 0..<steps {
+      let records = step % 3 == 1 ? 20 : 1
+      bound += Int64(records)
+      var options = PartitionTask.Options()
+      options.batchRecords = records
+      options.bounds = [bound]
+      let task = try PartitionTask(
+        partition: 0, of: try FileLog(paths: [input], shape: .sequence), from: { .start }, plan: plan, store: store,
+        bytes: 1 << 20, options: options)
+      while try task.step() == .applied {}
+      try task.commit()
+    }
+  }
+
   @Test func aTaskCommitsExactlyAtItsBound() throws {
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
@@ -103,9 +152,10 @@ import Testing
     return rows
   }
 
-  private func open(_ path: String) throws -> Store {
-    try Store(
-      path: path, Store.Options(budget: MemoryBudget(bytes: 64 << 20), stores: 1, merging: CellMerging()))
+  private func open(_ path: String) throws -> Store { try Store(path: path, options) }
+
+  private var options: Store.Options {
+    Store.Options(budget: MemoryBudget(bytes: 64 << 20), stores: 1, merging: CellMerging())
   }
 
   private func writeEvents(_ count: Int, to path: String) throws {
