@@ -110,6 +110,9 @@ public final class Chain {
 
   /// Puts all that changed since the last commit into the transaction, which the caller completes and writes.
   public func commit(into transaction: Transaction) throws(Failure) {
+    // Once, and not for each user.
+    let memory = memory
+    let users = memory.users
     let newest = newestStamp
     let oldest = newest.map { $0 - horizon }
     memory.beginPublishing(lists: listsChanges, into: transaction)
@@ -121,11 +124,11 @@ public final class Chain {
       memory.publish(slot, lists: listsChanges, into: transaction)
       if let oldest { memory.forget(slot, oldest: oldest, gap: plan.topology.gapMilliseconds) }
       key.clear()
-      KeyLayout.user(memory.users.slots[slot].key, into: &key)
+      KeyLayout.user(users.slots[slot].key, into: &key)
       value.clear()
-      UserRecord.encode(memory.users.slots[slot], memory.users, memory.dictionary, &body, into: &value)
+      UserRecord.encode(users.slots[slot], users, memory.dictionary, &body, into: &value)
       transaction.put(key.bytes, value.bytes)
-      memory.users.slots[slot].isDirty = false
+      users.slots[slot].isDirty = false
     }
     memory.dirty.removeAll(keepingCapacity: true)
     memory.endPublishing()

@@ -19,6 +19,17 @@ final class ListPool {
   /// Bytes given out, as rounded up.
   private(set) var byteCount = 0
 
+  /// A pool with all that this one had, and this one empty: it goes on under its name.
+  func takeAll() -> ListPool {
+    let other = ListPool()
+    swap(&free, &other.free)
+    swap(&chunks, &other.chunks)
+    swap(&used, &other.used)
+    swap(&large, &other.large)
+    swap(&byteCount, &other.byteCount)
+    return other
+  }
+
   deinit {
     for chunk in chunks { Memory.deallocate(chunk.memory, chunk.bytes) }
     for list in large { Glibc.free(list) }

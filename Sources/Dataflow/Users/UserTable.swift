@@ -36,8 +36,8 @@ final class UserTable {
 
   let layout: SessionLayout
   let laneCount: Int
-  /// Where the lists are.
-  private(set) var pool = ListPool()
+  /// Where the lists are. Always the same one, so that whoever uses it need not hold it.
+  let pool = ListPool()
 
   init(layout: SessionLayout, laneCount: Int) {
     self.layout = layout
@@ -110,23 +110,23 @@ final class UserTable {
     for index in 0..<count { place(index) }
   }
 
-  /// Into a new pool, or what the others left would stay between them.
+  /// Out of the old chunks, or what the others left would stay between them.
   private func moveLists() {
-    let new = ListPool()
+    let old = pool.takeAll()
+    defer { withExtendedLifetime(old) {} }
     for index in 0..<count {
       let user = slots + index
       if let sessions = user.pointee.sessions {
-        let moved = new.allocate(Int(user.pointee.sessionCapacity) * layout.stride)
+        let moved = pool.allocate(Int(user.pointee.sessionCapacity) * layout.stride)
         moved.copyMemory(from: sessions, byteCount: Int(user.pointee.sessionCount) * layout.stride)
         user.pointee.sessions = moved
       }
       guard let lanes = user.pointee.lanes else { continue }
-      let moved = new.allocate(laneCount * MemoryLayout<StepLane>.stride)
+      let moved = pool.allocate(laneCount * MemoryLayout<StepLane>.stride)
       moved.copyMemory(from: lanes, byteCount: laneCount * MemoryLayout<StepLane>.stride)
       user.pointee.lanes = moved.bindMemory(to: StepLane.self, capacity: laneCount)
-      for lane in 0..<laneCount { user.pointee.lanes![lane].move(to: new) }
+      for lane in 0..<laneCount { user.pointee.lanes![lane].move(to: pool) }
     }
-    pool = new
   }
 
   /// Makes room for one session at `index` and returns where it is.
