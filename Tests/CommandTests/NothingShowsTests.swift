@@ -62,4 +62,24 @@ import Testing
     let numbers = Made.numbers(scratch.path("whole"), isKilled: true)
     Made.expectEqual(Made.numbers(scratch.path("killed"), isKilled: true), numbers, "killed and whole")
   }
+
+  /// Commits as large as a replay's, which are tables of their own.
+  @Test func runKilledBetweenTablesEndsTheSame() throws {
+    let file = Made.events(scratch, "a.ndjson", count: 120_000)
+    let arguments = ["run", Made.topology, "--input", file, "--memory", "128MiB", "--json", "--data"]
+    let startedAt = Date()
+    let whole = Program.run(arguments + [scratch.path("whole")])
+    let seconds = Date().timeIntervalSince(startedAt)
+    let logs = shellOutput("find \(scratch.path("whole")) -path '*/state/*.log' -printf '%s '").split(separator: " ")
+    #expect(logs.count == 4 && logs.contains("0"), "no commit was a table: \(logs)")
+    var killer = Killer(seed: 22)
+    killer.killSome(
+      10, within: seconds, arguments + [scratch.path("killed")], writing: scratch.path("killed"), scratch)
+    let last = Program.run(arguments + [scratch.path("killed")])
+    #expect(last.code == 0, "\(last.errors)")
+    #expect(Made.ledger(last.json) == Made.ledger(whole.json))
+    let numbers = Made.numbers(scratch.path("whole"), isKilled: true)
+    Made.expectEqual(Made.numbers(scratch.path("killed"), isKilled: true), numbers, "killed and whole")
+    #expect(shellOutput("find \(scratch.path("killed")) -name commit.table") == "")
+  }
 }
