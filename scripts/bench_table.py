@@ -33,6 +33,7 @@ def notes(result):
     for key, text in [
         ("ratio", "times as fast"), ("two_threads_to_one", "two threads to one"),
         ("two_threads_to_two_processes", "two threads to two processes"),
+        ("times_what_reading_takes", "times what reading takes"),
     ]:
         if key in result:
             yield f"{result[key]:.2f} {text}"

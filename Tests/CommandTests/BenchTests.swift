@@ -112,10 +112,13 @@ import Testing
         .trimmingCharacters(in: .whitespacesAndNewlines)
       let result = Program.run(
         "bench", "kafka", "--events", "20000", "--users", "1000", "--partitions", "4", "--runs", "1", "--brokers",
-        address, "--json")
+        address, "--compare", "kcat", "--json")
       #expect(result.code == 0, "\(result.errors)")
       #expect(result.json["answers_checked"] as? Bool == true)
       #expect((result.json["work"] as? [String: Any])?["mock"] as? Bool == false)
+      // kcat only reads, and is refused when it has not read everything.
+      #expect(result.json["kcat"] is [String: Any])
+      #expect((result.json["times_what_reading_takes"] as? Double ?? 0) > 0)
       try input.fileHandleForWriting.close()
       server.waitUntilExit()
       #expect(server.terminationStatus == 0)
@@ -126,7 +129,8 @@ import Testing
     ("bench kafka --rate 5", "--live"), ("bench replay --brokers b", "kafka"), ("bench kafka --topic t", "--brokers"),
     ("bench replays", "replay"), ("bench --compare clickhouse", "duckdb"), ("bench dedup --source log", "replay"),
     ("bench --source topic", "files"), ("bench --prepare", "--work"), ("bench live --runs 3", "--duration"),
-    ("bench scaling --threads 2", "threads"),
+    ("bench scaling --threads 2", "threads"), ("bench kafka --compare duckdb", "kcat"),
+    ("bench kafka --live --compare kcat", "--compare"),
   ])
   func whatCannotBeMeasuredIsRefused(_ words: String, _ hint: String) {
     let result = Program.run(words.split(separator: " ").map(String.init))

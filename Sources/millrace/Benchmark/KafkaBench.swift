@@ -20,6 +20,7 @@ struct KafkaBench {
   }
 
   func run() throws(Failure) -> BenchReport {
+    let other = arguments.text("compare") == nil ? nil : try Kcat(scratch)
     let facts = try program.prepare(work, arguments, what: .kafka)
     let topic = try BenchTopic(arguments, work, program)
     try fill(topic, facts)
@@ -27,17 +28,26 @@ struct KafkaBench {
     try topic.writeConfiguration(to: scratch.path("config.yaml"), data: scratch.path("data"))
     var report = BenchReport(what: .kafka, work: BenchReport.work(work, arguments) + [("mock", "\(topic.isMock)")])
     var check = AnswerCheck(program)
-    var series = BenchSeries("millrace")
+    var (series, others) = (BenchSeries("millrace"), BenchSeries("kcat"))
     for number in 1...runs {
       series.samples.append(try measure(facts, &check))
       let core = KafkaBench.perCore(series.samples.last!.cpuPerEvent)
       Console.note("run \(number) of \(runs): \(Console.grouped(core)) events/s per core, answers equal")
+      if let other {
+        others.samples.append(try other.measure(topic, records: facts.read))
+        let core = KafkaBench.perCore(others.samples.last!.cpuPerEvent)
+        Console.note("  kcat, which only reads: \(Console.grouped(core))")
+      }
     }
-    report.series = [series]
+    report.series = [series] + (other == nil ? [] : [others])
     report.figures = [
       ("events_per_second_per_core", "\(KafkaBench.perCore(series.median(\.cpuPerEvent)))"),
       ("best_events_per_second_per_core", "\(KafkaBench.perCore(series.samples.map(\.cpuPerEvent).min() ?? 0))"),
     ]
+    if other != nil {
+      let ratio = BenchReport.ratio(series.median(\.cpuPerEvent), others.median(\.cpuPerEvent))
+      report.figures.append(("times_what_reading_takes", ratio))
+    }
     report.rowsChecked = check.rows
     return withExtendedLifetime(topic) { report }
   }

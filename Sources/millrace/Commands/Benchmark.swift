@@ -22,7 +22,9 @@ enum Benchmark {
       Place.threadsOption, Place.memoryOption,
       .value("commit-every", "DURATION", "time between commits, as of 'run'"),
       .value(
-        "compare", "duckdb", "replay: the same work in DuckDB, alternating; also duckdb-tuned, duckdb-memory"),
+        "compare", "NAME",
+        "alternating; replay: duckdb, duckdb-tuned or duckdb-memory do the same work; kafka: kcat reads the topic, and no more"
+      ),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
       .value("rate", "N", "live: events per second (default 35000; queries: 10000)"),
       .value("duration", "DURATION", "live: how long (default 10m; queries and kafka --live: 1m)"),
@@ -44,7 +46,7 @@ enum Benchmark {
       "millrace bench dedup --memory 1GiB",
       "millrace bench live --duration 1m --json",
       "millrace bench queries --work /tmp/bench-queries",
-      "millrace bench kafka --brokers localhost:9092",
+      "millrace bench kafka --brokers localhost:9092 --compare kcat",
     ])
 
   enum What: String, CaseIterable {
@@ -87,7 +89,7 @@ enum Benchmark {
 
   private static func refuseWhatMeansNothing(_ arguments: Arguments, _ what: What) throws(Failure) {
     let only: [(String, [What])] = [
-      ("source", [.replay]), ("compare", [.replay]), ("python", [.replay]), ("only-brokers", [.kafka]),
+      ("source", [.replay]), ("compare", [.replay, .kafka]), ("python", [.replay]), ("only-brokers", [.kafka]),
       ("days", [.replay, .scaling, .queries, .kafka]), ("bytes", [.replay, .scaling, .live, .kafka]),
       ("rate", [.live, .queries, .kafka]), ("duration", [.live, .queries, .kafka]), ("clients", [.queries]),
       ("partitions", [.replay, .dedup, .live, .kafka]), ("events", [.replay, .scaling, .dedup, .queries, .kafka]),
@@ -100,14 +102,16 @@ enum Benchmark {
       throw .invalid("--\(option) means nothing to 'bench \(what.rawValue)'; it is an option of \(places)")
     }
     if what == .kafka {
-      let others = arguments.has("live") ? ["events", "days", "commit-every", "runs"] : ["rate", "duration"]
+      let others =
+        arguments.has("live") ? ["events", "days", "commit-every", "runs", "compare"] : ["rate", "duration"]
       for option in others where arguments.text(option) != nil {
         throw .invalid(
           "--\(option) means nothing to 'bench kafka' \(arguments.has("live") ? "with" : "without") --live")
       }
     }
-    if let name = arguments.text("compare"), !["duckdb", "duckdb-tuned", "duckdb-memory"].contains(name) {
-      throw .invalid("--compare takes duckdb, duckdb-tuned or duckdb-memory, not '\(name)'")
+    let others = what == .kafka ? ["kcat"] : ["duckdb", "duckdb-tuned", "duckdb-memory"]
+    if let name = arguments.text("compare"), !others.contains(name) {
+      throw .invalid("--compare of 'bench \(what.rawValue)' takes \(others.joined(separator: ", ")), not '\(name)'")
     }
     if let name = arguments.text("source"), name != "files", name != "log" {
       throw .invalid("--source takes files or log, not '\(name)'")
