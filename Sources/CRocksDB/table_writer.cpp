@@ -19,7 +19,7 @@ static void note(const Status &status, char **error) {
   if (!status.ok() && !*error) *error = strdup(status.ToString().c_str());
 }
 
-static std::unique_ptr<rocksdb::SstFileWriter> open(
+static std::unique_ptr<rocksdb::SstFileWriter> begin(
     const char *path, const rocksdb::Options &options, bool direct, Status &status) {
   rocksdb::EnvOptions files;
   files.use_mmap_writes = false;
@@ -40,8 +40,9 @@ table_writer *table_writer_create(
   options.compression = rocksdb::kNoCompression;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   Status status;
-  auto writer = open(path, options, true, status);
-  if (!status.ok()) writer = open(path, options, false, status);
+  auto writer = begin(path, options, true, status);
+  // Not every file system can.
+  if (!status.ok()) writer = begin(path, options, false, status);
   note(status, error);
   return status.ok() ? new table_writer{std::move(writer)} : nullptr;
 }

@@ -13,11 +13,11 @@ extension Store {
     changes.begin(marks)
     // Also of one that failed: nobody knows what of it is there.
     defer { changes.end(marks) }
-    let changes = transaction.changes
-    if changes.bytes.count >= tableBytes, mayAddTable, let order = changes.tableOrder() {
-      try writeTable(changes, order)
+    let gathered = transaction.changes
+    if gathered.bytes.count >= tableBytes, mayAddTable, let order = gathered.tableOrder() {
+      try writeTable(gathered, order)
     } else {
-      try writeBatch(changes)
+      try writeBatch(gathered)
     }
     transaction.clear()
   }

@@ -149,6 +149,23 @@ import Testing
     #expect(try keys(store) == before + ["c"])
   }
 
+  /// Where the page cache cannot be passed by, tables go through it.
+  @Test(.enabled(if: TableCommitTests.mayMount, "mounting a file system is not permitted here"))
+  func everyFileSystemTakesTables() throws {
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    try #require(TableCommitTests.run("mount -t ramfs none \(directory.path)"))
+    defer { _ = TableCommitTests.run("umount -l \(directory.path) && rmdir \(directory.path)") }
+    #expect(
+      !TableCommitTests.run("dd if=/dev/zero of=\(directory.path)/probe bs=4096 count=1 oflag=direct"),
+      "it can be written to past the page cache: this tests nothing")
+    let store = try open("cached", tableBytes: 0)
+    let transaction = Transaction()
+    put("a", transaction)
+    try store.commit(transaction)
+    #expect(try keys(store) == ["a"])
+    #expect(try tables("cached") == 1)
+  }
+
   private func put(_ key: String, _ transaction: Transaction) {
     [UInt8(1), 0, 0, 0, 0, 0, 0, 0].withUnsafeBytes { transaction.put(Array(key.utf8), $0) }
   }

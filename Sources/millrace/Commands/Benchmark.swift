@@ -21,10 +21,7 @@ enum Benchmark {
       .value("runs", "N", "runs, of which the median counts (default 5; dedup and live: 1)"),
       Place.threadsOption, Place.memoryOption,
       .value("commit-every", "DURATION", "time between commits, as of 'run'"),
-      .value(
-        "compare", "NAME",
-        "alternating; replay: duckdb, duckdb-tuned or duckdb-memory do the same work; kafka: kcat reads the topic, and no more"
-      ),
+      .value("compare", "NAME", "beside: duckdb, duckdb-tuned, duckdb-memory; kafka: kcat, which only reads"),
       .value("python", "FILE", "python with duckdb (default: .build/bench/bin/python, else python3)"),
       .value("rate", "N", "live: events per second (default 35000; queries: 10000)"),
       .value("duration", "DURATION", "live: how long (default 10m; queries and kafka --live: 1m)"),
