@@ -25,13 +25,8 @@ import Testing
   private let directory = FileManager.default.temporaryDirectory.appending(path: "millrace-cut-\(UUID().uuidString)")
 
   @Test func positionAndStateAreOneWrite() throws {
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    let input = directory.appending(path: "events.ndjson").path
-    try writeEvents(400, to: input)
-    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
-    let whole = directory.appending(path: "whole").path
-    let expected = try finish(whole, plan, input)
+    let (input, plan, expected) = try prepare()
 
     let files = try FileManager.default.contentsOfDirectory(atPath: whole)
     let log = try #require(
@@ -53,12 +48,8 @@ import Testing
   /// Of commits that are tables and commits that are not none may be there without those before it. Method: stores that stopped at
   /// different places, each with its log whole, cut in half, and gone, as a machine that fails leaves it.
   @Test func tablesAndLogAreOneSequence() throws {
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    let input = directory.appending(path: "events.ndjson").path
-    try writeEvents(400, to: input)
-    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
-    let expected = try finish(directory.appending(path: "whole").path, plan, input)
+    let (input, plan, expected) = try prepare()
     var behindTables = 0
     for steps in 1...12 {
       let stopped = directory.appending(path: "stopped-\(steps)").path
@@ -100,12 +91,8 @@ import Testing
   }
 
   @Test func aTaskCommitsExactlyAtItsBound() throws {
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    let input = directory.appending(path: "events.ndjson").path
-    try writeEvents(400, to: input)
-    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
-    let expected = try finish(directory.appending(path: "whole").path, plan, input)
+    let (input, plan, expected) = try prepare()
     let path = directory.appending(path: "bounded").path
     for bound: Int64 in [0, 1, 7, 8, 250, 399, 400, 1_000] {
       let store = try open(path)
@@ -130,6 +117,17 @@ import Testing
     #expect((position?.offset ?? 0) == ledger.read, "cut at byte \(cut): the position is not the state's")
     return position?.offset ?? 0
   }
+
+  /// Events, and what a store that never stopped says of them.
+  private func prepare() throws -> (input: String, plan: Plan, expected: [String]) {
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    let input = directory.appending(path: "events.ndjson").path
+    try writeEvents(400, to: input)
+    let plan = try Plan(try Topology.load(text: CommitTests.topology, file: "cut.yaml"))
+    return (input, plan, try finish(whole, plan, input))
+  }
+
+  private var whole: String { directory.appending(path: "whole").path }
 
   /// Reads on to the end with a commit per batch of 5 records and returns all exported cells.
   private func finish(_ path: String, _ plan: Plan, _ input: String) throws -> [String] {
