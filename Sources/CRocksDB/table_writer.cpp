@@ -19,18 +19,8 @@ static void note(const Status &status, char **error) {
   if (!status.ok() && !*error) *error = strdup(status.ToString().c_str());
 }
 
-static std::unique_ptr<rocksdb::SstFileWriter> begin(
-    const char *path, const rocksdb::Options &options, bool direct, Status &status) {
-  rocksdb::EnvOptions files;
-  files.use_mmap_writes = false;
-  files.use_direct_writes = direct;
-  auto writer = std::make_unique<rocksdb::SstFileWriter>(files, options, nullptr, /*invalidate_page_cache=*/false);
-  status = writer->Open(path);
-  return writer;
-}
-
 table_writer *table_writer_create(
-    const char *path, size_t block_bytes, double filter_bits, unsigned format_version, char **error) {
+    const char *path, bool direct, size_t block_bytes, double filter_bits, unsigned format_version, char **error) {
   rocksdb::BlockBasedTableOptions table;
   table.block_size = block_bytes;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(filter_bits));
@@ -39,10 +29,11 @@ table_writer *table_writer_create(
   rocksdb::Options options;
   options.compression = rocksdb::kNoCompression;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  Status status;
-  auto writer = begin(path, options, true, status);
-  // Not every file system can.
-  if (!status.ok()) writer = begin(path, options, false, status);
+  rocksdb::EnvOptions files;
+  files.use_mmap_writes = false;
+  files.use_direct_writes = direct;
+  auto writer = std::make_unique<rocksdb::SstFileWriter>(files, options, nullptr, /*invalidate_page_cache=*/false);
+  const Status status = writer->Open(path);
   note(status, error);
   return status.ok() ? new table_writer{std::move(writer)} : nullptr;
 }

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 
 extension Store {
-  /// Writes all of it or nothing, and empties the transaction.
+  /// Writes all of it or nothing, and empties the transaction. One thread at a time: the partition's.
   ///
   /// What would fill a table of its own is written as one and handed to RocksDB, which would otherwise write it to its log, sort
   /// it in memory and write it again.
@@ -54,7 +54,15 @@ extension Store {
       hasLogged.store(false, ordering: .relaxed)
     }
     defer { unlink(tablePath) }
-    try checked(path) { write(changes, order, $0) }
+    let isDirect = writesDirectly.load(ordering: .relaxed)
+    do throws(Failure) {
+      try checked(path) { write(changes, order, isDirect, $0) }
+    } catch {
+      guard isDirect else { throw error }
+      // Not every file system can be written to past the page cache.
+      try checked(path) { write(changes, order, false, $0) }
+      writesDirectly.store(false, ordering: .relaxed)
+    }
     let options = rocksdb_ingestexternalfileoptions_create()
     defer { rocksdb_ingestexternalfileoptions_destroy(options) }
     rocksdb_ingestexternalfileoptions_set_move_files(options, 1)
@@ -67,9 +75,11 @@ extension Store {
   }
 
   private func write(
-    _ changes: Changes, _ order: [Int32], _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    _ changes: Changes, _ order: [Int32], _ isDirect: Bool,
+    _ error: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   ) {
-    let writer = table_writer_create(tablePath, Store.blockBytes, Store.filterBits, UInt32(Store.formatVersion), error)
+    let writer = table_writer_create(
+      tablePath, isDirect, Store.blockBytes, Store.filterBits, UInt32(Store.formatVersion), error)
     guard let writer else { return }
     defer { table_writer_destroy(writer) }
     for index in order {

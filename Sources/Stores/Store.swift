@@ -46,6 +46,8 @@ public final class Store: @unchecked Sendable {
   let tablePath: String
   /// A commit went to RocksDB's log since what is in memory was last known to be in files.
   let hasLogged = Atomic<Bool>(true)
+  /// Tables are written past the page cache; false once the file system has refused that.
+  let writesDirectly = Atomic<Bool>(true)
 
   static let blockBytes = 16 << 10
   static let filterBits = 10.0

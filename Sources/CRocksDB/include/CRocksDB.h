@@ -2,6 +2,7 @@
 #define CROCKSDB_H
 
 #include <rocksdb/c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -12,10 +13,10 @@ extern "C" {
 // cache only, which costs a copy and, on fresh memory, several times that.
 typedef struct table_writer table_writer;
 
-// block_bytes, filter_bits and format_version are those of the store. Where the file system cannot write past the page cache,
-// the table is written through it. NULL and *error (for rocksdb_free) when the file cannot be made.
+// direct: past the page cache, which not every file system can. block_bytes, filter_bits and format_version are those of the store.
+// NULL and *error (for rocksdb_free) when the file cannot be made.
 table_writer *table_writer_create(
-    const char *path, size_t block_bytes, double filter_bits, unsigned format_version, char **error);
+    const char *path, bool direct, size_t block_bytes, double filter_bits, unsigned format_version, char **error);
 // Keys in ascending order, each once.
 void table_writer_put(
     table_writer *writer, const char *key, size_t key_length, const char *value, size_t value_length, char **error);
