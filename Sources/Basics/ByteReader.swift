@@ -23,7 +23,16 @@ public struct ByteReader {
     return bytes[index - 1]
   }
 
-  public mutating func varint() throws(Failure) -> UInt64 {
+  /// Most are one byte.
+  @inline(__always) public mutating func varint() throws(Failure) -> UInt64 {
+    if index < bytes.count, bytes[index] < 0x80 {
+      index &+= 1
+      return UInt64(bytes[index &- 1])
+    }
+    return try longVarint()
+  }
+
+  private mutating func longVarint() throws(Failure) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while index < bytes.count {
@@ -35,6 +44,18 @@ public struct ByteReader {
       if shift > 63 { throw .corrupt("\(name): a varint at byte \(index) is longer than 64 bits") }
     }
     throw short()
+  }
+
+  /// Goes past varints without looking at what they say.
+  public mutating func skipVarints(_ count: Int) throws(Failure) {
+    var left = count
+    // Each byte without its highest bit ends one: eight bytes never end more than eight.
+    while left >= 8, remaining >= 8 {
+      let ends = ~bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080
+      left -= Int(truncatingIfNeeded: ((ends >> 7) &* 0x0101_0101_0101_0101) >> 56)
+      index += 8
+    }
+    for _ in 0..<left { _ = try varint() }
   }
 
   /// A varint that counts or measures something inside these bytes, so it cannot exceed `limit`.
@@ -50,6 +71,7 @@ public struct ByteReader {
   }
 
   public mutating func zigzag128() throws(Failure) -> Int128 {
+    if index < bytes.count, bytes[index] < 0x80 { return Int128(try zigzag()) }
     var value: UInt128 = 0
     var shift = 0
     while index < bytes.count {

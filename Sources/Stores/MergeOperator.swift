@@ -42,7 +42,8 @@ private func merged(
   let merging = Unmanaged<MergeOperator.Box>.fromOpaque(state).takeUnretainedValue().merging
   var writer = ByteWriter(capacity: values.reduce(64) { $0 + $1.count })
   do throws(Failure) {
-    try merging.merge(values, into: &writer)
+    let wanted = merge_wanted().map { Unmanaged<WantedParts>.fromOpaque($0).takeUnretainedValue() }
+    try merging.merge(values, wanted: wanted, into: &writer)
   } catch {
     success.pointee = 0
     newLength.pointee = 0

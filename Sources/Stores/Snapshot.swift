@@ -38,8 +38,10 @@ public final class Snapshot: @unchecked Sendable {
   }
 
   /// Calls `body` for start <= key < end in key order until it returns false. Key and value are valid during the call.
+  ///
+  /// - `wanted`: what is wanted of values that have to be merged; nil for all of it. Others are whole all the same.
   public func scan(
-    from start: UnsafeRawBufferPointer, to end: UnsafeRawBufferPointer,
+    from start: UnsafeRawBufferPointer, to end: UnsafeRawBufferPointer, wanted: WantedParts? = nil,
     _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
   ) throws(Failure) {
     let options = rocksdb_readoptions_create()
@@ -50,7 +52,13 @@ public final class Snapshot: @unchecked Sendable {
       preconditionFailure("rocksdb_create_iterator returned nothing")
     }
     defer { rocksdb_iter_destroy(cursor) }
-    rocksdb_iter_seek(cursor, start.characters, start.count)
+    // Only while RocksDB merges: `body` may read, too.
+    func merging(_ move: () -> Void) {
+      merge_set_wanted(wanted.map { Unmanaged.passUnretained($0).toOpaque() })
+      move()
+      merge_set_wanted(nil)
+    }
+    merging { rocksdb_iter_seek(cursor, start.characters, start.count) }
     while rocksdb_iter_valid(cursor) != 0 {
       var keyLength = 0
       var valueLength = 0
@@ -59,7 +67,7 @@ public final class Snapshot: @unchecked Sendable {
       let more = try body(
         UnsafeRawBufferPointer(start: key, count: keyLength), UnsafeRawBufferPointer(start: value, count: valueLength))
       if !more { return }
-      rocksdb_iter_next(cursor)
+      merging { rocksdb_iter_next(cursor) }
     }
     try checked(store.path) { rocksdb_iter_get_error(cursor, $0) }
   }

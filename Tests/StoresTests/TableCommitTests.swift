@@ -12,7 +12,9 @@ import Testing
 
   private struct Sum: Merging {
     var name: StaticString { "sum" }
-    func merge(_ values: [UnsafeRawBufferPointer], into writer: inout ByteWriter) throws(Failure) {
+    func merge(
+      _ values: [UnsafeRawBufferPointer], wanted: WantedParts?, into writer: inout ByteWriter
+    ) throws(Failure) {
       writer.fixed64(UInt64(values.reduce(0) { $0 &+ Int($1.loadUnaligned(as: UInt64.self)) }))
     }
   }

@@ -30,6 +30,11 @@ void table_writer_delete_range(
 void table_writer_finish(table_writer *writer, char **error);
 void table_writer_destroy(table_writer *writer);
 
+// What reads of this thread want of values that RocksDB merges for them; NULL, as on RocksDB's own threads: all of it. RocksDB hands
+// a merge operator nothing of whoever reads.
+void merge_set_wanted(const void *parts);
+const void *merge_wanted(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -60,7 +60,7 @@ struct CellScan {
     KeyLayout.cells(table: table, grain: grain, bucket: end, into: &last)
     var kept = [UInt32](repeating: 0, count: max(group.count, 1))
     var fits = true
-    try snapshot.scan(from: first.bytes, to: last.bytes) { key, value throws(Failure) in
+    try snapshot.scan(from: first.bytes, to: last.bytes, wanted: WantedParts(parts)) { key, value throws(Failure) in
       try interruption()
       let bucket = try KeyLayout.bucket(ofCellKey: key)
       guard let row = row(bucket) else { return true }

@@ -27,7 +27,7 @@ extension CellBlock {
       for place in places {
         let count = try reader.count()
         if part == .set {
-          try walk(&reader, count) { if place >= 0 { member(index, place, $0, 1) } }
+          try eachMember(&reader, count) { if place >= 0 { member(index, place, $0, 1) } }
           continue
         }
         var number: UInt32 = 0
@@ -42,7 +42,7 @@ extension CellBlock {
   }
 
   /// The members of a set. Most differences between neighbours are one or two bytes each.
-  @inline(__always) private static func walk(
+  @inline(__always) static func eachMember(
     _ reader: inout ByteReader, _ count: Int, _ member: (UInt32) -> Void
   ) throws(Failure) {
     let bytes = reader.bytes

@@ -8,18 +8,37 @@ public struct CellMerging: Merging {
 
   public init() {}
 
-  public func merge(_ values: [UnsafeRawBufferPointer], into writer: inout ByteWriter) throws(Failure) {
+  public func merge(
+    _ values: [UnsafeRawBufferPointer], wanted: WantedParts?, into writer: inout ByteWriter
+  ) throws(Failure) {
     guard let first = values.first else { throw .corrupt("cells: nothing to merge") }
-    let table = CellTable(schema: try CellBlock.schema(of: first), dictionary: TextDictionary())
+    let schema = try CellBlock.schema(of: first)
+    for value in values where try CellBlock.schema(of: value) != schema {
+      throw .corrupt("cells: two blocks of one key differ in shape")
+    }
+    // Sets are what is large, and no member ever leaves one: that a cell is not empty is known without putting them together.
+    let indices = schema.parts.indices.filter { schema.parts[$0] != .set || wanted?.parts.contains($0) != false }
+    let isWhole = indices.count == schema.parts.count
+    let table = CellTable(
+      schema: CellSchema(dimensions: schema.dimensions, parts: indices.map { schema.parts[$0] }),
+      dictionary: TextDictionary())
+    table.reserveMembers(values.reduce(0) { $0 + $1.count } / 2)
+    var hasPassed: [Bool] = []
     for value in values {
-      guard try CellBlock.schema(of: value) == table.schema else {
-        throw .corrupt("cells: two blocks of one key differ in shape")
-      }
-      try CellBlock.decode(value, into: table) { _ in 0 }
+      try CellBlock.decode(
+        value, into: table, parts: indices,
+        passed: { cell in
+          while hasPassed.count <= cell { hasPassed.append(false) }
+          hasPassed[cell] = true
+        }
+      ) { _ in 0 }
     }
     let members = Members(table)
-    let cells = (0..<table.count).filter { !CellBlock.isEmpty(table, $0, members) }
-    CellBlock.encode(table, cells: cells[...], members: members, into: &writer)
+    let cells = (0..<table.count).filter {
+      $0 < hasPassed.count && hasPassed[$0] || !CellBlock.isEmpty(table, $0, members)
+    }
+    CellBlock.encode(
+      table, cells: cells[...], members: members, indices: isWhole ? nil : indices, into: &writer)
   }
 }
 

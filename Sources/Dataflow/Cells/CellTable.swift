@@ -69,6 +69,12 @@ final class CellTable {
     for column in columns { column.members?.clear() }
   }
 
+  /// Makes room for so many members of all parts together, so that they are sorted once.
+  func reserveMembers(_ members: Int) {
+    let logs = columns.compactMap(\.members)
+    for log in logs { log.reserve(members / logs.count) }
+  }
+
   /// Bytes that a flush will give back: what cells in use take, not what the table has set aside.
   var usedByteCount: Int {
     var perCell = 24 + 4 * schema.dimensions

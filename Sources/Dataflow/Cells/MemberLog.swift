@@ -45,6 +45,10 @@ final class MemberLog {
     count &+= 1
   }
 
+  func reserve(_ members: Int) {
+    if members > capacity { resize(to: members) }
+  }
+
   func clear() {
     // A burst's memory should not stay for ever.
     if capacity > 1 << 16, count < capacity / 16 { resize(to: 1 << 12) }
