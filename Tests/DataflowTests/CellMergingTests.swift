@@ -96,6 +96,7 @@ import Testing
       let shape = try? some.withUnsafeBytes { try CellBlock.schema(of: $0) }
       #expect(shape == nil, "\(what)")
       #expect(throws: Failure.self, "\(what)") { try merged([whole, some], nil) }
+      #expect(throws: Failure.self, "\(what)") { try read(some, schema, Array(schema.parts.indices)) }
     }
     #expect(partial > 3, "seed \(seed)")
   }

@@ -134,8 +134,10 @@ enum CellBlock {
   ) throws(Failure) {
     var reader = ByteReader(bytes, "cell block")
     let (schema, indices) = try anyHeader(&reader)
-    guard indices == nil || wanted != nil else {
-      throw .corrupt("cell block: some of its parts where all are wanted")
+    if let indices {
+      guard let wanted, wanted.allSatisfy(indices.contains) else {
+        throw .corrupt("cell block: some of its parts where others are wanted")
+      }
     }
     let count = try reader.count()
     let dimensions = schema.dimensions
